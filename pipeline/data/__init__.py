@@ -1,0 +1,5 @@
+"""Images: where they come from, how they are split, how they are stored."""
+
+from pipeline.data.prepared import Prepared, load_prepared, prepare
+
+__all__ = ["Prepared", "load_prepared", "prepare"]

@@ -1,0 +1,109 @@
+"""Class-per-folder images: `<root>/train/<class>/*` and `<root>/test/<class>/*`, as a folder or as a zip of one.
+
+A zip is read in place and never unpacked, so a member's name cannot lead anywhere. The split is recognised by its
+place in the path (two levels above the image), not by the word: a class may itself be called "train".
+"""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from pipeline.errors import UserError
+
+SPLITS = ("train", "test")
+# Modes that convert to RGB without loss of range; 16-bit and floating-point ones do not.
+MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr"})
+MAX_FILE_BYTES = 64 * 2**20
+
+Entry = tuple[str, str, str, Callable[[], bytes]]  # split, class, name for messages, reader
+
+
+def read_image_folder(root: Path, image_size: int) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Class names and, for each split, images uint8 `[n, 3, H, W]` with labels int64 `[n]`, in the order of their names.
+
+    Raises:
+        UserError: nothing there, no class folders, classes that differ between the splits, an image that is
+            unreadable, of another size than `image_size`, or of a mode that RGB cannot hold.
+    """
+    if not root.exists():
+        raise UserError(f"{root}: data.path names nothing that exists; correct it in params.yaml or put the images there")
+    if root.is_dir():
+        return _collect(root, sorted(_folder_entries(root), key=lambda entry: entry[:3]), image_size)
+    try:
+        with zipfile.ZipFile(root) as archive:
+            return _collect(root, sorted(_zip_entries(archive, root), key=lambda entry: entry[:3]), image_size)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{root}: not a readable zip of images ({error}); data.path must be a folder or a zip") from error
+
+
+def _place(parts: tuple[str, ...]) -> tuple[str, str] | None:
+    """(split, class) of a path such as `.../train/cat/1.png`, or None where it is not of that form."""
+    if len(parts) < 3 or parts[-3] not in SPLITS or any(part.startswith((".", "__MACOSX")) for part in parts):
+        return None
+    return parts[-3], parts[-2]
+
+
+def _folder_entries(root: Path) -> Iterator[Entry]:
+    for path in root.rglob("*"):
+        place = _place(path.relative_to(root.parent).parts)
+        if place and len(path.relative_to(root).parts) == 3 and path.is_file():
+            if not path.resolve().is_relative_to(root.resolve()):
+                raise UserError(f"{path}: a link out of data.path; replace it with the image itself")
+            yield *place, str(path), path.read_bytes
+
+
+def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
+    for member in archive.infolist():
+        parts = PurePosixPath(member.filename).parts
+        if member.is_dir():
+            continue
+        if ".." in parts or member.filename.startswith(("/", "\\")):
+            raise UserError(f"{root}: member {member.filename!r} climbs out of the archive; remove it")
+        place = _place(parts)
+        if place and len(parts) in (3, 4):
+            if member.file_size > MAX_FILE_BYTES:
+                raise UserError(f"{root}: member {member.filename!r} unpacks to {member.file_size} bytes; remove it")
+            yield *place, f"{root}:{member.filename}", lambda member=member: archive.read(member)
+
+
+def _collect(
+    root: Path, entries: list[Entry], image_size: int
+) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
+    classes = {split: sorted({entry[1] for entry in entries if entry[0] == split}) for split in SPLITS}
+    for split in SPLITS:
+        if not classes[split]:
+            raise UserError(f"{root}: no images under {split}/<class>/; data.path needs train/<class>/ and test/<class>/")
+    unpaired = sorted(set(classes["train"]) ^ set(classes["test"]))
+    if unpaired:
+        raise UserError(f"{root}: class {unpaired[0]!r} is in only one of train/ and test/; add its images or remove it")
+    names = classes["train"]
+    parts = {}
+    for split in SPLITS:
+        chosen = [entry for entry in entries if entry[0] == split]
+        images = np.empty((len(chosen), 3, image_size, image_size), dtype=np.uint8)
+        for row, (_, _, name, read) in enumerate(tqdm(chosen, desc=f"read {split}", unit="image", mininterval=1.0)):
+            images[row] = _decode(read, name, image_size)
+        parts[split] = images, np.array([names.index(entry[1]) for entry in chosen], dtype=np.int64)
+    return names, parts
+
+
+def _decode(read: Callable[[], bytes], name: str, image_size: int) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(read())) as image:
+            if image.size != (image_size, image_size):
+                raise UserError(
+                    f"{name}: {image.width}x{image.height} pixels where data.image_size is {image_size}; resize or remove it, "
+                    "or change data.image_size"
+                )
+            if image.mode not in MODES:
+                raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit RGB; convert or remove it")
+            return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{name}: not a readable image ({error}); replace or remove it") from error
+    except (Image.DecompressionBombError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{name}: refused ({error}); replace or remove it") from error

@@ -1,0 +1,73 @@
+"""Spike trains on disk and in memory at one bit per spike; signed input has a second plane for the sign.
+
+A file `<name>.npy` holds uint8 `[n, bytes]`, one image a row, memory-mapped when read; `<name>.json` beside it the
+shape. Within a row the bits run over `[plane, T, H, W, C]`: channels last, as the convolutions read them.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.files import atomic_file, damaged, missing, read_json, write_json
+
+
+def pack(spikes: np.ndarray, signed: bool) -> np.ndarray:
+    """uint8 `[B, bytes]` of spikes `[B, T, C, H, W]` in {0, 1}, or {-1, 0, 1} if `signed`."""
+    last = np.moveaxis(spikes, 2, 4)
+    planes = [last != 0, last < 0] if signed else [last != 0]
+    return np.packbits(np.stack(planes, axis=1).reshape(len(spikes), -1), axis=1)
+
+
+def unpack(packed: np.ndarray, shape: tuple[int, int, int, int], signed: bool) -> np.ndarray:
+    """int8 `[B, T, H, W, C]` of rows made by `pack`; `shape` is `(T, C, H, W)`."""
+    time, channels, height, width = shape
+    planes = 2 if signed else 1
+    bits = np.unpackbits(packed, axis=1, count=planes * time * channels * height * width).view(np.int8)
+    bits = bits.reshape(len(packed), planes, time, height, width, channels)
+    return bits[:, 0] * (1 - 2 * bits[:, 1]) if signed else bits[:, 0]
+
+
+def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: bool) -> None:
+    """Write spikes that arrive as batches `[B, T, C, H, W]`, `count` images in all, without holding them in memory."""
+    stored = None
+    row = 0
+    with atomic_file(path.with_suffix(".npy")) as temporary:
+        for batch in batches:
+            packed = pack(batch, signed)
+            if stored is None:
+                shape = (count, packed.shape[1])
+                stored = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+                write_json(path.with_suffix(".json"), {"shape": [int(n) for n in batch.shape[1:]], "signed": signed})
+            stored[row : row + len(packed)] = packed
+            row += len(packed)
+        if stored is None or row != count:
+            raise ValueError(f"{path}: {row} spike trains were given where {count} were announced")
+        stored.flush()
+        del stored
+
+
+class SpikeFile:
+    """Random access to a spike file. `shape` is `(T, C, H, W)`."""
+
+    def __init__(self, path: Path):
+        header = read_json(path.with_suffix(".json"))
+        self.shape: tuple[int, int, int, int] = tuple(header["shape"])
+        self.signed = bool(header["signed"])
+        array = path.with_suffix(".npy")
+        try:
+            self._rows = np.load(array, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise missing(array) from error
+        except (ValueError, OSError, EOFError) as error:
+            raise damaged(array, error) from error
+        bits = int(np.prod(self.shape)) * (2 if self.signed else 1)
+        if self._rows.ndim != 2 or self._rows.shape[1] != -(-bits // 8):
+            raise damaged(array, "its size does not fit the shape in the .json beside it")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """int8 `[B, T, H, W, C]`: the spike trains of the given rows, channels last."""
+        return unpack(self._rows[rows], self.shape, self.signed)

@@ -1,0 +1,108 @@
+"""Reading and writing artifacts: atomic, byte-stable, never pickled.
+
+A file or folder appears under its final name only when it is complete, so an interrupted stage leaves nothing half
+written. Readers turn a missing, truncated or damaged artifact into one line that names it.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import UserError
+
+
+@contextmanager
+def atomic_file(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`; it replaces `path` as a whole on success."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (ValueError, OSError) as error:
+        raise damaged(path, error) from error
+
+
+def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows under a header; floats in their shortest exact form, None as an empty cell."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(["" if cell is None else cell for cell in row])
+
+
+def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an npz; its bytes depend on the arrays alone."""
+    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise damaged(path, error) from error
+
+
+def file_digest(path: Path | str) -> str:
+    """The SHA-256 of a file."""
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise missing(path) from error
+
+
+def missing(path: Path | str) -> UserError:
+    return UserError(f"{path}: missing; run `dvc repro` (or `dvc checkout`) to make it")
+
+
+def damaged(path: Path | str, why: object) -> UserError:
+    return UserError(f"{path}: cannot be read ({why}); delete it and run `dvc repro`, or restore it with `dvc checkout`")

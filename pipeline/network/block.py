@@ -1,0 +1,67 @@
+"""A trunk of spiking layers, and a block: a trunk with its classifier and, from the second on, hard class detector."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
+from pipeline.neuron import leaky_sum
+
+
+class Trunk(nn.Module):
+    """Spiking layers in sequence, with shortcuts inside residual units. Layer names are unique across blocks, so the
+    weights of several blocks load into one trunk."""
+
+    def __init__(self, layers: list[SpikingConv | SpikingPool]):
+        super().__init__()
+        self.layers = nn.ModuleDict({layer.plan.name: layer for layer in layers})
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`."""
+        unit_input = spikes
+        for layer in self.layers.values():
+            if layer.plan.opens_unit:
+                unit_input = spikes
+            spikes = layer(spikes, unit_input)
+        return spikes
+
+
+class BlockOutput(NamedTuple):
+    """spikes `[T, B, C, H, W]` for the next block; logits `[B, K]` and hcd_logit `[B]` (or None), the last membrane
+    potentials of the output layer; summary `[B, N]`, the leaky sum of spikes that both are linear in."""
+
+    spikes: Tensor
+    logits: Tensor
+    hcd_logit: Tensor | None
+    summary: Tensor
+
+
+class Block(nn.Module):
+    """Trunk, classifier (a hidden spiking layer unless linear, then the readout) and, if `hcd`, the HCD unit."""
+
+    def __init__(
+        self, trunk: Trunk, hidden: SpikingLinear | None, readout_inputs: int, classes: int, hcd: bool,
+        leak: float, generator: torch.Generator,
+    ):  # fmt: skip
+        super().__init__()
+        self.trunk, self.hidden, self.leak = trunk, hidden, leak
+        scale = readout_inputs**-0.5
+        self.readout = nn.Parameter(torch.randn(classes, readout_inputs, generator=generator) * scale)
+        self.hcd = nn.Parameter(torch.randn(readout_inputs, generator=generator) * scale) if hcd else None
+
+    def forward(self, spikes: Tensor) -> BlockOutput:
+        """Run input spikes `[T, B, C, H, W]` through trunk and classifier."""
+        spikes = self.trunk(spikes)
+        return BlockOutput(spikes, *self.classify(spikes))
+
+    def classify(self, spikes: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(logits, hcd_logit, summary) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
+        flat = spikes.permute(0, 1, 3, 4, 2).flatten(2)  # features run over [H, W, C], as channels-last memory does
+        if self.hidden is not None:
+            flat = self.hidden(flat)
+        summary = leaky_sum(flat, self.leak)
+        with torch.autocast(spikes.device.type, enabled=False):
+            logits = summary @ self.readout.T
+            hcd_logit = summary @ self.hcd if self.hcd is not None else None
+        return logits, hcd_logit, summary

@@ -1,0 +1,52 @@
+"""Modules from plans, with weights drawn from one named generator."""
+
+from collections.abc import Sequence
+
+import torch
+
+from pipeline.config.schema import Params
+from pipeline.network.block import Block, Trunk
+from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
+from pipeline.network.plan import LayerPlan, plan_blocks
+from pipeline.neuron import LIF
+from pipeline.seeding import torch_seed
+
+
+def build_trunk(params: Params, keys: Sequence[str], channels: int, purpose: str = "prefix") -> Trunk:
+    """The trunks of the blocks `keys`, in sequence."""
+    return _trunk(params, keys, channels, _generator(params, purpose))
+
+
+def build_block(params: Params, keys: Sequence[str], channels: int, classes: int, hcd: bool, purpose: str) -> Block:
+    """The trunks of the blocks `keys` with the classifier of the last of them, for images of `channels` channels.
+
+    One key makes a block of BlocTrain; all keys up to a depth make the end-to-end network of that depth. `purpose`
+    names the generator of the initial weights.
+    """
+    generator = _generator(params, purpose)
+    plan = plan_blocks(params, channels)[keys[-1]]
+    trunk = _trunk(params, keys, channels, generator)
+    hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator) if plan.hidden else None
+    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, params.neuron.leak, generator)
+
+
+def _generator(params: Params, purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(torch_seed(params.seed, "weights", purpose))
+
+
+def _neuron(params: Params, plan: LayerPlan) -> LIF:
+    neuron = params.neuron
+    return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay)
+
+
+def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.Generator) -> Trunk:
+    plans = plan_blocks(params, channels)
+    layers: list[SpikingConv | SpikingPool] = []
+    for key in keys:
+        for plan in plans[key].trunk:
+            neuron = _neuron(params, plan)
+            if plan.kind == "pool":
+                layers.append(SpikingPool(plan, neuron))
+            else:
+                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator))
+    return Trunk(layers)

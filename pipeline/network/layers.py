@@ -1,0 +1,61 @@
+"""Spiking layers: synapses and the neurons they feed, over whole spike trains.
+
+Convolutions see time folded into the batch, `[T*B, C, H, W]`; neurons see `[T, B, ...]`. No biases, no normalisation.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear
+
+from pipeline.network.plan import KERNEL, LayerPlan
+from pipeline.neuron import LIF, lif, pool_and_fire
+
+
+def _weight(*shape: int, fan_in: int, gain: float, generator: torch.Generator) -> nn.Parameter:
+    """Normal with standard deviation gain * sqrt(2 / fan_in) (He et al. 2015, arXiv:1502.01852)."""
+    return nn.Parameter(torch.randn(shape, generator=generator) * (gain * (2 / fan_in) ** 0.5))
+
+
+class SpikingConv(nn.Module):
+    """3x3 convolution, plus a 1x1 one from the unit's input where the plan has a shortcut, into LIF neurons."""
+
+    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator):
+        super().__init__()
+        self.plan, self.neuron = plan, neuron
+        channels = plan.outputs[0]
+        self.weight = _weight(channels, plan.inputs[0], KERNEL, KERNEL, fan_in=plan.fan_in, gain=gain, generator=generator)
+        self.shortcut = None
+        if plan.shortcut:
+            inputs = plan.shortcut[0]
+            self.shortcut = _weight(channels, inputs, 1, 1, fan_in=inputs, gain=gain, generator=generator)
+
+    def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
+        """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut."""
+        folded = spikes.shape[:2]
+        current = conv2d(spikes.flatten(0, 1), self.weight, stride=self.plan.stride, padding=KERNEL // 2)
+        if self.shortcut is not None and unit_input is not None:
+            current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=self.plan.stride_shortcut)
+        return lif(current.unflatten(0, folded), self.neuron)
+
+
+class SpikingPool(nn.Module):
+    """Average pooling into integrate-and-fire neurons."""
+
+    def __init__(self, plan: LayerPlan, neuron: LIF):
+        super().__init__()
+        self.plan, self.neuron = plan, neuron
+
+    def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
+        return pool_and_fire(spikes, self.plan.stride, self.neuron.threshold, self.neuron.delay)
+
+
+class SpikingLinear(nn.Module):
+    """Fully connected synapses into LIF neurons: spikes `[T, B, N]` to spikes `[T, B, M]`."""
+
+    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator):
+        super().__init__()
+        self.plan, self.neuron = plan, neuron
+        self.weight = _weight(plan.neurons, plan.fan_in, fan_in=plan.fan_in, gain=gain, generator=generator)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        return lif(linear(spikes, self.weight), self.neuron)

@@ -1,0 +1,163 @@
+"""Mini-batch training of one network (Algorithm 2): cross-entropy on the last membrane potentials, plus the HCD's."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import cos, pi
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from tqdm import tqdm
+
+from pipeline.config.schema import Params
+from pipeline.network import Block
+from pipeline.seeding import numpy_generator
+from pipeline.training.device import spike_dtype
+from pipeline.training.feed import Feed, read_ahead
+from pipeline.training.resume import Checkpoint
+
+HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
+EpochRow = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows `rows` of `feed` with target columns `column` int64 and, where an HCD is trained, `hard` float32 in {0, 1}."""
+
+    feed: Feed
+    rows: np.ndarray
+    column: np.ndarray
+    hard: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Positions within one part that go through the network together; `ends_batch` where the optimiser steps after it."""
+
+    part: TrainingSet
+    positions: np.ndarray
+    batch_size: int
+    ends_batch: bool
+
+    def read(self, realisation: int) -> np.ndarray:
+        return self.part.feed.read(self.part.rows[self.positions], realisation)
+
+
+def fit(
+    fabric: Fabric, params: Params, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
+    checkpoint: Checkpoint, validate: Callable[[Block], float] | None = None,
+) -> list[EpochRow]:  # fmt: skip
+    """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch.
+
+    Each epoch visits every image once, in an order drawn from the generator (seed, "order", name, epoch); mini-batches
+    of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
+    over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`.
+    """
+    epochs = params.training.epochs
+    block = fabric.to_device(block)
+    optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate)
+    history = checkpoint.load(block, optimizer)
+    for epoch in range(len(history), epochs):
+        rate = learning_rate * _decay(params.training.schedule, epoch, epochs)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        started = time.perf_counter()
+        row: EpochRow = {"epoch": epoch + 1, "learning_rate": rate}
+        row |= _epoch(fabric, params, block, optimizer, parts, name, epoch)
+        row["seconds"] = time.perf_counter() - started
+        row["validation_accuracy"] = validate(block) if validate else None
+        history.append(row)
+        if fabric.is_global_zero:
+            checkpoint.save(block, optimizer, history)
+            if not sys.stderr.isatty():
+                print(_line(name, epoch, epochs, row), flush=True)
+        fabric.barrier()
+    return history
+
+
+def _decay(schedule: str, epoch: int, epochs: int) -> float:
+    return 1.0 if schedule == "constant" else 0.5 * (1 + cos(pi * epoch / epochs))
+
+
+def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
+    validation = row["validation_accuracy"]
+    shown = "" if validation is None else f", validation {validation:.3f}"
+    left = (epochs - epoch - 1) * (row["seconds"] or 0) / 60
+    return f"{name} epoch {epoch + 1}/{epochs}: loss {row['loss']:.4f}, train {row['train_accuracy']:.3f}{shown}, {left:.1f} min left"
+
+
+def _epoch(
+    fabric: Fabric, params: Params, block: Block, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], name: str,
+    epoch: int,
+) -> EpochRow:  # fmt: skip
+    order = numpy_generator(params.seed, "order", name, epoch)
+    plan = _plan(parts, params.training.batch_size, params.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
+    total = sum(len(part.rows) for part in parts)
+    sums = torch.zeros(3, dtype=torch.float64)
+    seen = 0
+    with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{params.training.epochs}", unit="image", leave=False,
+              disable=not (fabric.is_global_zero and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
+        for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
+            sums += _accumulate(fabric, params, block, micro, host)
+            seen += len(micro.positions)
+            if micro.ends_batch:
+                _step(fabric, block, optimizer)
+                bar.update(micro.batch_size)
+                bar.set_postfix(loss=f"{sums[:2].sum() / seen:.3f}", accuracy=f"{sums[2] / seen:.3f}", refresh=False)
+    sums = fabric.all_reduce(sums, reduce_op="sum") if fabric.world_size > 1 else sums
+    class_loss, hcd_loss, correct = (float(value) / total for value in sums)
+    has_hcd = any(part.hard is not None for part in parts)
+    return {"loss": class_loss + hcd_loss, "class_loss": class_loss, "hcd_loss": hcd_loss if has_hcd else None,
+            "train_accuracy": correct}  # fmt: skip
+
+
+def _accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray) -> Tensor:
+    """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions."""
+    part = micro.part
+    if not len(micro.positions):
+        return torch.zeros(3, dtype=torch.float64)
+    spikes = part.feed.to_device(host, fabric.device, spike_dtype(params.compute))
+    column = torch.from_numpy(part.column[micro.positions]).to(fabric.device)
+    with fabric.autocast():
+        output = block(spikes)
+    class_loss = cross_entropy(output.logits, column, reduction="sum")
+    hcd_loss = torch.zeros_like(class_loss)
+    if part.hard is not None:
+        hard = torch.from_numpy(part.hard[micro.positions]).to(fabric.device)
+        hcd_loss = binary_cross_entropy_with_logits(output.hcd_logit, hard, reduction="sum")
+    fabric.backward((class_loss + hcd_loss) / micro.batch_size)
+    correct = (output.logits.detach().argmax(1) == column).sum()
+    return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double().cpu()
+
+
+def _step(fabric: Fabric, block: Block, optimizer: torch.optim.Optimizer) -> None:
+    """Add up the gradients of all processes and let the optimiser step."""
+    if fabric.world_size > 1:
+        for weight in block.parameters():
+            gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            weight.grad = fabric.all_reduce(gradient, reduce_op="sum")
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def _plan(
+    parts: list[TrainingSet], batch_size: int, micro_size: int, order: np.random.Generator, rank: int, world: int
+) -> list[MicroBatch]:
+    """The micro-batches of one epoch that process `rank` of `world` works through."""
+    owner = np.concatenate([np.full(len(part.rows), index) for index, part in enumerate(parts)])
+    position = np.concatenate([np.arange(len(part.rows)) for part in parts])
+    shuffled = order.permutation(len(owner))
+    plan = []
+    for start in range(0, len(shuffled), batch_size):
+        batch = shuffled[start : start + batch_size]
+        mine = batch[rank::world]
+        pieces = [(parts[index], position[mine[owner[mine] == index]]) for index in np.unique(owner[mine])]
+        micro = [(part, p[s : s + micro_size]) for part, p in pieces for s in range(0, len(p), micro_size)]
+        micro = micro or [(parts[0], position[:0])]  # every process takes part in every step
+        plan += [MicroBatch(*piece, len(batch), index == len(micro) - 1) for index, piece in enumerate(micro)]
+    return plan

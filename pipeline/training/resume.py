@@ -1,0 +1,94 @@
+"""Resuming a killed training: one checkpoint per epoch in .resume/<digest>/, removed on success.
+
+The digest covers parameters, dependencies and code, so only the very same training resumes. A lock keeps a second
+process out: a killed `dvc repro` may leave its child running. Weights and optimiser state are safetensors, the rest
+JSON; nothing is pickled.
+"""
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pipeline.errors import UserError
+from pipeline.files import atomic_file, file_digest
+from pipeline.seeding import digest_of
+
+ROOT = Path(".resume")
+CODE = Path(__file__).parents[1]
+
+
+def training_digest(described: dict[str, Any], dependencies: list[Path]) -> str:
+    """A name for one training: what `described` says, the bytes of the dependencies and the code of the package."""
+    code = sorted(path for path in CODE.rglob("*.py"))
+    files = [file_digest(path) for path in [*dependencies, *code]]
+    return f"{digest_of(json.dumps(described, sort_keys=True), *files):032x}"
+
+
+class Checkpoint:
+    """The resume folder of one training; use as a context manager, which holds the lock."""
+
+    def __init__(self, digest: str):
+        self.folder = ROOT / digest
+        self.path = self.folder / "checkpoint.safetensors"
+
+    def __enter__(self) -> "Checkpoint":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: another process is running this very training; wait for it, or stop it (`fuser {self.folder}/lock`)"
+            ) from error
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.close()
+
+    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float | None]]) -> None:
+        """Replace the checkpoint as a whole: weights, optimiser state and the history of the epochs done."""
+        tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
+        with atomic_file(self.path) as temporary:
+            save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary,
+                      metadata={"history": json.dumps(history)})  # fmt: skip
+
+    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float | None]]:
+        """Restore model and optimiser; return the history, empty where there is nothing to resume from."""
+        if not self.path.exists():
+            return []
+        try:
+            tensors = load_file(self.path)
+            history = json.loads(_metadata(self.path)["history"])
+        except (SafetensorError, OSError, KeyError, ValueError):
+            tqdm.write(f"{self.path}: damaged, training starts over")
+            return []
+        model.load_state_dict(_section(tensors, "model/"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _section(tensors, "optimizer/").items():
+            index, key = name.split("/")
+            state.setdefault(int(index), {})[key] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        return history
+
+
+def _section(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as archive:
+        return archive.metadata()

@@ -1,0 +1,44 @@
+"""What every stage script shares: its arguments, and errors as one line."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable
+
+from pipeline.config import Params, load_params
+from pipeline.errors import UserError
+
+
+def run_stage(stage: Callable[[Params], None], description: str) -> None:
+    """Run a stage that takes no arguments."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.parse_args()
+    _guard(lambda: stage(load_params()))
+
+
+def run_block_stage(stage: Callable[[Params, str], None], description: str) -> None:
+    """Run a stage for one block, named by its key."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("block", help="key of the block in params.yaml: b1, b2, ...")
+    key = parser.parse_args().block
+
+    def call() -> None:
+        params = load_params()
+        if key not in params.blocks:
+            raise UserError(f"params.yaml: blocks has no {key!r}; it has {', '.join(params.blocks)}")
+        stage(params, key)
+
+    _guard(call)
+
+
+def _guard(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run `dvc repro` to go on from the last finished epoch")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        sys.exit(f"error: {error.filename or 'disk'}: {error.strerror}; free space or correct permissions, then run `dvc repro`")
