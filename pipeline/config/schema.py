@@ -159,7 +159,7 @@ class InferenceParams(Section):
 
     theta_conf: Probability
     sweep: Annotated[list[Probability], Field(min_length=1)]
-    latency_images: Count = 256
+    sample_images: Count = 256
     latency_repeats: Count = 3
 
 

@@ -1,0 +1,1 @@
+"""What training and inference cost: counted from the plan of the network, with measured twins beside the counts."""

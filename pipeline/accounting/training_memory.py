@@ -1,0 +1,55 @@
+"""Memory of backpropagation through time (section 5.2), counted as the paper counts it, and measured.
+
+Counted for block i: weights of blocks 1..i and of its classifier at 32 bits; and for what is in training, per time
+step and image, 32 bits per membrane potential and 1 bit per spike. End to end the same over the whole network.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pipeline.network import Block, BlockPlan
+
+WEIGHT_BITS = 32
+POTENTIAL_BITS = 32
+SPIKE_BITS = 1
+
+
+def weight_count(plans: Sequence[BlockPlan]) -> int:
+    """Trunk weights of the given blocks."""
+    return sum(layer.weights for plan in plans for layer in plan.trunk)
+
+
+def classifier_weights(plan: BlockPlan, classes: int, hcd: bool) -> int:
+    """Weights of a block's hidden layer and readout."""
+    return (plan.hidden.weights if plan.hidden else 0) + plan.readout_weights(classes, hcd)
+
+
+def state_bits(plans: Sequence[BlockPlan], classes: int, hcd: bool) -> int:
+    """Bits per image and time step of the potentials and spikes of the given trunks and the last one's classifier.
+
+    The output layer has potentials and no spikes.
+    """
+    neurons = sum(layer.neurons for plan in plans for layer in plan.trunk)
+    last = plans[-1]
+    neurons += last.hidden.neurons if last.hidden else 0
+    return neurons * (POTENTIAL_BITS + SPIKE_BITS) + (classes + hcd) * POTENTIAL_BITS
+
+
+def saved_bytes(block: Block, spikes: Tensor) -> int:
+    """Bytes of activations that autograd keeps for backward in one forward pass of `block`; weights are not counted."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in block.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = block(spikes)
+        result = output.logits.sum() + (0 if output.hcd_logit is None else output.hcd_logit.sum())
+    del result, output
+    return sum(kept.values())
