@@ -14,13 +14,12 @@ BASELINE = ("block.safetensors", "history.csv", "outputs_test.npz")
 
 def main(params: Params, key: str) -> None:
     before = block_folder(params.blocks[key].prev)
-    first = params.blocks[key].prev == "b0"
     methods = {"bloctrain": block_folder(key), "bloctrain_base": base_folder(key), "end_to_end": end_to_end_folder(key)}
     files = [block_folder(key) / name for name in RESULTS]
     files += [folder / name for folder in (base_folder(key), end_to_end_folder(key)) for name in BASELINE]
-    digests = {} if first else read_json(before / "manifest.json")
+    digests = read_json(before / "manifest.json")
     digests |= {str(path.relative_to(RUNS)): file_digest(path) for path in files}
-    times = {} if first else read_json(before / "timings.json")
+    times = read_json(before / "timings.json")
     times[key] = {method: read_json(folder / "timing.json") for method, folder in methods.items()}
     write_json(block_folder(key) / "manifest.json", digests)
     write_json(block_folder(key) / "timings.json", times)

@@ -60,8 +60,8 @@ class Block(nn.Module):
         flat = spikes.permute(0, 1, 3, 4, 2).flatten(2)  # features run over [H, W, C], as channels-last memory does
         if self.hidden is not None:
             flat = self.hidden(flat)
-        summary = leaky_sum(flat, self.leak)
         with torch.autocast(spikes.device.type, enabled=False):
+            summary = leaky_sum(flat, self.leak)
             logits = summary @ self.readout.T
             hcd_logit = summary @ self.hcd if self.hcd is not None else None
         return logits, hcd_logit, summary

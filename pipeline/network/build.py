@@ -1,6 +1,7 @@
 """Modules from plans, with weights drawn from one named generator."""
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import torch
 
@@ -9,6 +10,7 @@ from pipeline.network.block import Block, Trunk
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
 from pipeline.network.plan import LayerPlan, plan_blocks
 from pipeline.neuron import LIF
+from pipeline.neuron.engine import choose_scans
 from pipeline.seeding import torch_seed
 
 
@@ -26,7 +28,9 @@ def build_block(params: Params, keys: Sequence[str], channels: int, classes: int
     generator = _generator(params, purpose)
     plan = plan_blocks(params, channels)[keys[-1]]
     trunk = _trunk(params, keys, channels, generator)
-    hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator) if plan.hidden else None
+    hidden = None
+    if plan.hidden:
+        hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator, _scans(params))
     return Block(trunk, hidden, plan.readout_inputs, classes, hcd, params.neuron.leak, generator)
 
 
@@ -39,6 +43,12 @@ def _neuron(params: Params, plan: LayerPlan) -> LIF:
     return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay)
 
 
+def _scans(params: Params) -> ModuleType | None:
+    compute = params.compute
+    cuda = compute.device == "cuda" or (compute.device == "auto" and torch.cuda.is_available())
+    return choose_scans(compute.kernel, "cuda" if cuda else "cpu")[0]
+
+
 def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.Generator) -> Trunk:
     plans = plan_blocks(params, channels)
     layers: list[SpikingConv | SpikingPool] = []
@@ -46,7 +56,7 @@ def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.
         for plan in plans[key].trunk:
             neuron = _neuron(params, plan)
             if plan.kind == "pool":
-                layers.append(SpikingPool(plan, neuron))
+                layers.append(SpikingPool(plan, neuron, _scans(params)))
             else:
-                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator))
+                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator, _scans(params)))
     return Trunk(layers)

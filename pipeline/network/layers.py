@@ -1,13 +1,18 @@
 """Spiking layers: synapses and the neurons they feed, over whole spike trains.
 
 Convolutions see time folded into the batch, `[T*B, C, H, W]`; neurons see `[T, B, ...]`. No biases, no normalisation.
+Each layer has two ways to the same result: the reference (`scans` None), plain operations under automatic
+differentiation, and the lean one by the given scans.
 """
+
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
 from pipeline.network.plan import KERNEL, LayerPlan
+from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
 from pipeline.neuron import LIF, lif, pool_and_fire
 
 
@@ -19,9 +24,9 @@ def _weight(*shape: int, fan_in: int, gain: float, generator: torch.Generator) -
 class SpikingConv(nn.Module):
     """3x3 convolution, plus a 1x1 one from the unit's input where the plan has a shortcut, into LIF neurons."""
 
-    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator):
+    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, scans: ModuleType | None = None):
         super().__init__()
-        self.plan, self.neuron = plan, neuron
+        self.plan, self.neuron, self.scans = plan, neuron, scans
         channels = plan.outputs[0]
         self.weight = _weight(channels, plan.inputs[0], KERNEL, KERNEL, fan_in=plan.fan_in, gain=gain, generator=generator)
         self.shortcut = None
@@ -31,31 +36,41 @@ class SpikingConv(nn.Module):
 
     def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
         """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut."""
-        folded = spikes.shape[:2]
-        current = conv2d(spikes.flatten(0, 1), self.weight, stride=self.plan.stride, padding=KERNEL // 2)
-        if self.shortcut is not None and unit_input is not None:
-            current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=self.plan.stride_shortcut)
-        return lif(current.unflatten(0, folded), self.neuron)
+        plan = self.plan
+        residual = unit_input is not None and self.shortcut is not None
+        if self.scans is not None:
+            main = Synapse(spikes, self.weight, plan.stride, plan.signed)
+            extra = Synapse(unit_input, self.shortcut, plan.stride_shortcut, plan.signed_shortcut) if residual else None
+            return spiking_synapses(main, extra, self.neuron, self.scans)
+        current = conv2d(spikes.flatten(0, 1), self.weight, stride=plan.stride, padding=KERNEL // 2)
+        if residual:
+            current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=plan.stride_shortcut)
+        return lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
 
 
 class SpikingPool(nn.Module):
     """Average pooling into integrate-and-fire neurons."""
 
-    def __init__(self, plan: LayerPlan, neuron: LIF):
+    def __init__(self, plan: LayerPlan, neuron: LIF, scans: ModuleType | None = None):
         super().__init__()
-        self.plan, self.neuron = plan, neuron
+        self.plan, self.neuron, self.scans = plan, neuron, scans
 
     def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
-        return pool_and_fire(spikes, self.plan.stride, self.neuron.threshold, self.neuron.delay)
+        size, threshold, delay = self.plan.stride, self.neuron.threshold, self.neuron.delay
+        if self.scans is not None:
+            return lean_pool(spikes, size, threshold, delay, self.scans)
+        return pool_and_fire(spikes, size, threshold, delay)
 
 
 class SpikingLinear(nn.Module):
     """Fully connected synapses into LIF neurons: spikes `[T, B, N]` to spikes `[T, B, M]`."""
 
-    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator):
+    def __init__(self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, scans: ModuleType | None = None):
         super().__init__()
-        self.plan, self.neuron = plan, neuron
+        self.plan, self.neuron, self.scans = plan, neuron, scans
         self.weight = _weight(plan.neurons, plan.fan_in, fan_in=plan.fan_in, gain=gain, generator=generator)
 
     def forward(self, spikes: Tensor) -> Tensor:
+        if self.scans is not None:
+            return spiking_synapses(Synapse(spikes, self.weight), None, self.neuron, self.scans)
         return lif(linear(spikes, self.weight), self.neuron)

@@ -18,6 +18,7 @@ class LayerPlan:
 
     `kind` is conv (3x3), pool (average) or linear. `opens_unit` marks the first layer of a residual unit;
     `shortcut` is the shape of that unit's input where a 1x1 convolution with stride `stride_shortcut` adds it here.
+    `signed` and `signed_shortcut`: whether these inputs are the encoder's spikes, which carry a sign.
     """
 
     name: str
@@ -29,6 +30,8 @@ class LayerPlan:
     opens_unit: bool = False
     shortcut: Shape | None = None
     stride_shortcut: int = 1
+    signed: bool = False
+    signed_shortcut: bool = False
 
     @property
     def neurons(self) -> int:
@@ -84,16 +87,18 @@ def plan_blocks(params: Params, channels: int) -> dict[str, BlockPlan]:
         trunk: list[LayerPlan] = []
         for position, layer in enumerate(block.layers):
             name = f"{key}_{position}"
+            signed = not plans and not trunk
             if isinstance(layer, PoolLayer):
                 size = shape[1] // layer.size
                 trunk.append(LayerPlan(name, "pool", shape, (shape[0], size, size), layer.size, threshold))
             elif isinstance(layer, ConvLayer):
-                trunk.append(_conv(name, shape, layer.channels, layer.stride, threshold))
+                trunk.append(_conv(name, shape, layer.channels, layer.stride, threshold, signed=signed))
             else:
-                first = _conv(f"{name}a", shape, layer.channels, 1, threshold, opens_unit=True)
+                first = _conv(f"{name}a", shape, layer.channels, 1, threshold, opens_unit=True, signed=signed)
                 second = _conv(
                     f"{name}b", first.outputs, layer.channels, layer.stride, threshold,
                     shortcut=shape if params.network.shortcuts else None, stride_shortcut=layer.stride,
+                    signed_shortcut=signed,
                 )  # fmt: skip
                 trunk += [first, second]
             shape = trunk[-1].outputs

@@ -18,22 +18,27 @@ def pool_and_fire(spikes: Tensor, size: int, threshold: float, delay: int) -> Te
     return _IntegrateAndFire.apply(pooled, threshold, delay)
 
 
+def integrate_and_fire(current: Tensor, threshold: float, delay: int) -> Tensor:
+    """Spikes `[T, ...]` of the input current `[T, ...]`: the recursion above, without a gradient."""
+    dtype = torch.promote_types(current.dtype, torch.float32)
+    spikes = torch.empty_like(current)
+    potential = torch.zeros_like(current[0], dtype=dtype)
+    spike = torch.zeros_like(potential)
+    for t in range(len(current)):
+        if delay:
+            spikes[t] = spike
+        potential = potential + current[t] - threshold * spike
+        spike = (potential >= threshold).to(dtype)
+        if not delay:
+            spikes[t] = spike
+    return spikes
+
+
 class _IntegrateAndFire(torch.autograd.Function):
     @staticmethod
     def forward(ctx, current, threshold, delay):  # type: ignore[override]
         ctx.threshold, ctx.delay = threshold, delay
-        dtype = torch.promote_types(current.dtype, torch.float32)
-        spikes = torch.empty_like(current)
-        potential = torch.zeros_like(current[0], dtype=dtype)
-        spike = torch.zeros_like(potential)
-        for t in range(len(current)):
-            if delay:
-                spikes[t] = spike
-            potential = potential + current[t] - threshold * spike
-            spike = (potential >= threshold).to(dtype)
-            if not delay:
-                spikes[t] = spike
-        return spikes
+        return integrate_and_fire(current, threshold, delay)
 
     @staticmethod
     def backward(ctx, grad_spikes):  # type: ignore[override]

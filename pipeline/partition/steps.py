@@ -89,16 +89,6 @@ def partition_step(params: Params, key: str) -> None:
     write_json(folder / "joint_targets.json", targets)
 
 
-def write_start(folder: Path, classes: int) -> None:
-    """The encoder's folder as block 0 of Algorithm 1: no class easy, every class hard."""
-    everything = list(range(classes))
-    write_json(folder / "classes.json", {
-        "easy": [], "hard": everything, "class_accuracy": None, "metric": None, "threshold": None,
-    })  # fmt: skip
-    write_json(folder / "groups.json", {"easy": [], "hard": everything})
-    write_json(folder / "joint_targets.json", {"hard": None, "build": True, "reason": None})
-
-
 def _reason_to_stop(
     params: Params, key: str, overall: float, accuracy: np.ndarray, threshold: float, easy: list[int], hard: list[int]
 ) -> str | None:
@@ -122,9 +112,9 @@ def _reason_to_stop(
 
 
 def _load_state(folder: Path, count: int, classes: int) -> dict[str, np.ndarray]:
-    path = folder / "running.npz"
-    if path.exists():
-        return read_arrays(path)
+    state = read_arrays(folder / "running.npz")
+    if len(state["prediction"]):
+        return state
     return {"running": np.zeros((count, classes), dtype=np.float32), "prediction": np.full(count, -1, dtype=np.int64)}
 
 

@@ -1,0 +1,45 @@
+# The two commands to know: `make repro` and `make test`. Both set up .venv first; only Python 3.11+ and make are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-faults lint validate benchmark clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.done ## create .venv with the pinned packages
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+repro: setup ## run the whole pipeline of params.yaml and say where its report is
+	dvc repro
+	@python -m stages.validate || true
+	@echo "report: file://$(CURDIR)/reports/report.html"
+
+test: setup ## run the tests
+	python -m pytest -m "not faults"
+
+test-faults: setup ## kill and break the pipeline on purpose (slow)
+	python -m pytest -m faults
+
+lint: setup ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+validate: setup ## check the published expectations, strictly
+	python -m stages.validate --strict
+
+benchmark: setup ## this project beside SpikingJelly, snnTorch and Norse (installs them into .venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[benchmark]'
+	python -m benchmarks.throughput
+
+clean: ## remove what a run makes; the DVC cache stays
+	rm -rf runs data/prepared .resume

@@ -1,0 +1,1 @@
+"""The scans of `lif` and `pool` as compiled kernels for CPUs."""

@@ -1,0 +1,68 @@
+"""The scans as functions of tensors on any device: what the lean backward needs, in torch operations.
+
+The same signatures as `pipeline.neuron.fused.scans`, whose compiled kernels replace these on CPUs.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from pipeline.neuron.lif import LIF, forward_scan, reverse_scan
+from pipeline.neuron.pool import integrate_and_fire
+
+LEVELS = 255
+
+
+def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """Spikes `[T, ...]` of the current (plus `extra`), and what backward needs of the potentials, if `keep`.
+
+    That is the potentials themselves, or, in bfloat16, the triangle max(0, 1 - |U/v - 1|) in 255 steps.
+    """
+    wide = current.to(torch.promote_types(current.dtype, torch.float32))
+    spikes, potentials = forward_scan(wide if extra is None else wide + extra, neuron)
+    if not keep:
+        return spikes.to(current.dtype), None
+    if current.dtype != torch.bfloat16:
+        return spikes, potentials
+    triangle = torch.clamp(1 - torch.abs(potentials / neuron.threshold - 1), min=0)
+    return spikes.to(current.dtype), (triangle * LEVELS + 0.5).to(torch.uint8)
+
+
+def lif_backward(grad_spikes: Tensor, kept: Tensor, neuron: LIF) -> Tensor:
+    """dL/dI `[T, ...]` of dL/dS."""
+    if kept.dtype == torch.uint8:
+        # A potential between 0 and v that has the kept triangle, and so the same slope.
+        kept = kept.float() * (neuron.threshold / LEVELS)
+    return reverse_scan(grad_spikes, kept, neuron)
+
+
+def pool_forward(spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
+    """Pooled spikes `[T, B, C, H // size, W // size]`."""
+    pooled = avg_pool2d(spikes.flatten(0, 1), size).unflatten(0, spikes.shape[:2])
+    return integrate_and_fire(pooled, threshold, delay)
+
+
+def pool_backward(grad_spikes: Tensor, shape: torch.Size, size: int, threshold: float, delay: int) -> Tensor:
+    """dL/dX of `shape` `[T, B, C, H, W]`."""
+    grad = grad_spikes / (threshold * size * size)
+    if delay:
+        grad = torch.cat([grad[1:], torch.zeros_like(grad[:1])])
+    spread = grad.repeat_interleave(size, dim=3).repeat_interleave(size, dim=4)
+    missing = (shape[4] - spread.shape[4], shape[3] - spread.shape[3])
+    return torch.nn.functional.pad(spread, (0, missing[0], 0, missing[1]))
+
+
+def pack(spikes: Tensor, signed: bool) -> Tensor:
+    """uint8 `[planes, bytes]`: one bit per spike in memory order, a second plane for the sign."""
+    flat = spikes.as_strided((spikes.numel(),), (1,))
+    planes = torch.stack([flat != 0, flat < 0] if signed else [flat != 0])
+    planes = torch.nn.functional.pad(planes, (0, -planes.shape[1] % 8)).unflatten(1, (-1, 8))
+    return (planes.to(torch.uint8) << torch.arange(8, dtype=torch.uint8, device=spikes.device)).sum(2, dtype=torch.uint8)
+
+
+def unpack(bits: Tensor, like: Tensor) -> Tensor:
+    """The spikes that `pack` was given, with the shape, dtype and memory layout of `like` (which may be a meta tensor)."""
+    planes = (bits[:, :, None] >> torch.arange(8, dtype=torch.uint8, device=bits.device)) & 1
+    flat = planes.flatten(1)[:, : like.numel()].to(like.dtype)
+    flat = flat[0] if len(flat) == 1 else flat[0] * (1 - 2 * flat[1])
+    return flat.as_strided(like.shape, like.stride())

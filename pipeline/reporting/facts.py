@@ -1,0 +1,113 @@
+"""What the verdicts are decided from: this run's numbers, its scale, and whether a difference is more than noise."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.layout import block_folder, end_to_end_folder
+from pipeline.reporting.paper import Claim
+from pipeline.reporting.results import Block, Results, Row, parameter_count
+from pipeline.reporting.scale import paper_network, paper_training
+
+Verdict = Literal["reproduced", "same direction", "not reproduced", "not testable here"]
+REPRODUCED: Verdict = "reproduced"
+DIRECTION: Verdict = "same direction"
+NOT_REPRODUCED: Verdict = "not reproduced"
+NOT_TESTABLE: Verdict = "not testable here"
+VERDICTS = (REPRODUCED, DIRECTION, NOT_REPRODUCED, NOT_TESTABLE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`ours` as text (empty if this run has no such number), the verdict, and why."""
+
+    ours: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Results and summary of the run in force."""
+
+    results: Results
+    summary: dict[str, Any]
+
+    def accuracy(self, method: str) -> float:
+        return float(self.summary["accuracy"][method])
+
+    def by_depth(self, method: str) -> dict[str, float]:
+        return dict(self.summary["accuracy"]["by_depth"][method])
+
+    def at_theta(self, theta: float, split: str = "test") -> Row | None:
+        """BlocTrain's trade-off row at one confidence threshold, or None if the sweep has no such value."""
+        return next((row for row in self.sweep(split) if row["theta_conf"] == theta), None)
+
+    def sweep(self, split: str) -> list[Row]:
+        """BlocTrain's trade-off rows of one split, from the lowest confidence threshold up."""
+        rows = [row for row in self.results.tradeoff if row["method"] == "bloctrain" and row["split"] == split]
+        return sorted(rows, key=lambda row: row["theta_conf"])
+
+    def relaxed(self, drop: float) -> Row | None:
+        """The test row at the lowest threshold that costs less than `drop` (0..1) of *validation* accuracy against theta 1.
+
+        The threshold is chosen on validation, so the test set chooses nothing.
+        """
+        full = self.at_theta(1.0, "validation")
+        if full is None:
+            return None
+        allowed = [row["theta_conf"] for row in self.sweep("validation") if full["accuracy"] - row["accuracy"] < drop]
+        return self.at_theta(min(allowed)) if allowed else None
+
+    def clearly(self, first: float, second: float) -> int:
+        """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than one standard error.
+
+        The standard error of a difference of two proportions; both are measured on the same images, so it is an upper bound.
+        """
+        count = self.results.images("test")
+        error = math.sqrt((first * (1 - first) + second * (1 - second)) / count)
+        return 0 if abs(first - second) <= error else (1 if first > second else -1)
+
+    def band(self, key: str) -> tuple[float, float]:
+        """Thresholds that give a block's very partition: from the highest hard accuracy up to the lowest easy one (0..1)."""
+        block = next(block for block in self.results.blocks if block.key == key)
+        return partition_band(block, self.results.params.partition.metric)
+
+    def at_paper_scale(self, claim: Claim) -> bool:
+        check = paper_network(self.results.params, claim.section) if claim.needs == "analytic" else None
+        return paper_training(self.results, claim.section) if check is None else check
+
+
+def partition_band(block: Block, metric: str) -> tuple[float, float]:
+    """(highest accuracy of a hard class, lowest of an easy one); 0 and 1 where there is no such class."""
+    accuracy = block.accuracy[metric]
+    return max(accuracy[block.hard], default=0.0), min(accuracy[block.easy], default=1.0)
+
+
+def parameter_overhead(results: Results) -> float:
+    """Parameters of all blocks with their classifiers over those of the deepest end-to-end network."""
+    own = sum(parameter_count(block_folder(block.key) / "block.safetensors") for block in results.built)
+    return own / parameter_count(end_to_end_folder(results.params.deepest) / "block.safetensors")
+
+
+def numeric(facts: Facts, claim: Claim, near: bool, holds: bool | None, text: str, words: str) -> Finding:
+    """The verdict on a number.
+
+    At the paper's scale only `near` counts: within the claim's tolerance of the paper's value. Elsewhere only `holds` does: the
+    claim's direction, `words`, holds; None if this run cannot tell (within noise) or a bare value has no direction.
+    """
+    direction = f"{'holds' if holds else 'does not hold'}: {words}" if words and holds is not None else words
+    if facts.at_paper_scale(claim):
+        where = "within" if near else "outside"
+        reason = f"the paper's scale, {where} the tolerance of its value; {direction}".strip("; ")
+        return Finding(text, REPRODUCED if near else NOT_REPRODUCED, reason)
+    if holds is None:
+        return Finding(
+            text, NOT_TESTABLE, words or "a value alone has no direction that would carry over to another scale or data"
+        )
+    return Finding(text, DIRECTION if holds else NOT_REPRODUCED, direction)
+
+
+def percent(value: float) -> str:
+    """An accuracy or share 0..1 in percent."""
+    return f"{100 * value:.2f} %"

@@ -1,0 +1,41 @@
+"""Every figure of the reports, by file name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.files import write_json
+from pipeline.layout import REPORTS
+from pipeline.reporting import figure_cost, figure_partition
+from pipeline.reporting.facts import Facts
+from pipeline.reporting.figure_curves import training_curves
+from pipeline.reporting.plot import Drawn, save, style
+from pipeline.reporting.scale import Reference, section_of
+
+FOLDER = REPORTS / "figures"
+CAPTIONS = "captions.json"
+FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
+    "figure_4": figure_partition.figure_4,
+    "figure_5a": figure_cost.figure_5a,
+    "figure_5b": figure_cost.figure_5b,
+    "figure_5c": figure_cost.figure_5c,
+    "figure_6a": figure_cost.figure_6a,
+    "figure_6b": figure_cost.figure_6b,
+    "figure_7": figure_partition.figure_7,
+    "figure_9": figure_partition.figure_9,
+    "figure_10a": figure_cost.figure_10a,
+    "figure_10c": figure_partition.figure_10c,
+    "figure_11a": figure_cost.figure_11a,
+    "training_curves": training_curves,
+}
+
+
+def draw_figures(facts: Facts, folder: Path) -> None:
+    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each."""
+    paper = Reference(section_of(facts.results.params))
+    texts = {}
+    with style():
+        for name, draw in FIGURES.items():
+            drawn = draw(facts, paper)
+            save(folder, name, drawn)
+            texts[name] = {"caption": drawn.caption, "alt": drawn.alt}
+    write_json(folder / CAPTIONS, texts)

@@ -1,0 +1,107 @@
+"""Claim by claim: the paper's value, ours, at what scale, and the verdict."""
+
+from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
+from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
+from pipeline.reporting.rules import RULES
+from pipeline.reporting.scale import DATASETS, EXPERIMENTS, TEST_PICKED, family, same_data, scale_text, section_of
+from pipeline.reporting.text import Table
+
+COLUMNS = ("claim", "where", "paper", "ours", "scale", "verdict", "reason")
+WITHOUT_RESIDUALS = "cifar10_resnet9.accuracy_without_residuals"
+OWN_ROWS = {
+    ("ResNet-9 (the paper)", "BlocTrain"): "cifar10_resnet9.accuracy_bloctrain",
+    ("ResNet-9 (the paper)", "BlocTrain-base"): "cifar10_resnet9.accuracy_base",
+    ("ResNet-11 (the paper)", "BlocTrain"): "cifar100_resnet11.accuracy_bloctrain",
+    ("ResNet-11 (the paper)", "BlocTrain-base"): "cifar100_resnet11.accuracy_base",
+    ("VGG-16 (the paper)", "BlocTrain"): "cifar100_vgg16.accuracy_bloctrain",
+}
+"""Rows of the paper's tables 1 and 2 that restate one of its claims."""
+
+
+def judge(facts: Facts, claim: Claim) -> Finding:
+    """The verdict on one claim; never 'reproduced' unless network, data and scale are the paper's."""
+    if claim.section in RESULTS:
+        return _result(facts, claim)
+    if claim.section in LITERATURE:
+        return _row(facts, claim)
+    if claim.section == "figures":
+        return Finding("", NOT_TESTABLE, f"says what a figure shows; redrawn in reports/figures as figure_{claim.name}")
+    if claim.section == "setup":
+        return Finding(_setting(facts, claim), NOT_TESTABLE, "a setting, not a result")
+    return Finding(_heuristic(facts, claim), NOT_TESTABLE, "advice on a setting, not a result; one run has one setting")
+
+
+def claims_table(facts: Facts) -> Table:
+    """Every claim of the paper with its verdict."""
+    rows, notes = [], []
+    picked = facts.results.params.partition.source == "test"
+    for claim in load_claims():
+        finding = judge(facts, claim)
+        tested = claim.section in RESULTS and bool(finding.ours)
+        data = f"{scale_text(facts.results)}" + (_stand_in(facts, claim) if tested else "")
+        reason = f"{finding.reason}; {TEST_PICKED}" if picked and tested else finding.reason
+        rows.append([claim.id, claim.where, claim.text(), finding.ours, data if tested else "", finding.verdict, reason])
+    if picked:
+        notes.append(f"partition.source is test: {TEST_PICKED}.")
+    notes.append(
+        "reproduced: the paper's network, data and scale, within the tolerance of pipeline/reporting/rules.py. same direction: "
+        "the sign or order holds, at another scale or on other data. not reproduced: outside the tolerance at the paper's scale, "
+        "or the sign or order does not hold. not testable here: see the reason."
+    )
+    return Table("claims", "Claim by claim", COLUMNS, rows, notes)
+
+
+def _result(facts: Facts, claim: Claim) -> Finding:
+    params = facts.results.params
+    applies = section_of(params) == claim.section
+    if claim.section == "cifar10_resnet9" and family(params) == "VGG9-like":
+        applies = claim.id == WITHOUT_RESIDUALS and params.data.source != "cifar100"
+    elif claim.id == WITHOUT_RESIDUALS:
+        return Finding("", NOT_TESTABLE, "another experiment: the network without shortcuts (network.shortcuts: false)")
+    if not applies:
+        name = EXPERIMENTS[claim.section][2]
+        this = f"{DATASETS[params.data.source]} {family(params)}"
+        return Finding("", NOT_TESTABLE, f"another experiment: {name} (this run is {this})")
+    return RULES[claim.id](facts, claim)
+
+
+def _row(facts: Facts, claim: Claim) -> Finding:
+    same = OWN_ROWS.get((claim.fields["model"], claim.fields["method"]))
+    if same is None:
+        row = f"{claim.fields['model']}, {claim.fields['method']}"
+        return Finding("", NOT_TESTABLE, f"{row}: a result of others that the paper quotes")
+    finding = judge(facts, next(other for other in load_claims() if other.id == same))
+    return Finding(finding.ours, finding.verdict, f"the same as {same}: {finding.reason}")
+
+
+def _stand_in(facts: Facts, claim: Claim) -> str:
+    params = facts.results.params
+    wanted = DATASETS[EXPERIMENTS[claim.section][0]]
+    return "" if same_data(params, claim.section) else f" ({DATASETS[params.data.source]}, not {wanted})"
+
+
+def _setting(facts: Facts, claim: Claim) -> str:
+    params = facts.results.params
+    rates = {key: block.learning_rate for key, block in params.blocks.items()}
+    rates["end_to_end"] = params.training.end_to_end_learning_rate
+    return {
+        "split": ", ".join(f"{split}: {facts.results.images(split)}" for split in ("train", "validation", "test")),
+        "time_steps": str(params.encoding.time_steps),
+        "max_rate_hz": f"{params.encoding.max_rate_hz:g}",
+        "optimizer": "",
+        "epochs": str(params.training.epochs),
+        "batch_size": str(params.training.batch_size),
+        "learning_rate": ", ".join(f"{k}: {v}" for k, v in rates.items()),
+    }.get(claim.name, "")
+
+
+def _heuristic(facts: Facts, claim: Claim) -> str:
+    if claim.name.startswith("theta_conf"):
+        return f"theta_conf {facts.results.params.inference.theta_conf:g}"
+    metric = facts.results.params.partition.metric
+    accuracy = facts.results.blocks[0].accuracy[metric]
+    low, high = facts.band("b1")
+    if accuracy.std() == 0:
+        return ""
+    ends = [(end - accuracy.mean()) / accuracy.std() for end in (low, high)]
+    return f"b1's partition: mean {ends[0]:+.2f} std to mean {ends[1]:+.2f} std ({metric})"

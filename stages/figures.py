@@ -1,0 +1,19 @@
+"""Draw reports/figures/: the paper's figures for this run, with the paper's values, and the training curves."""
+
+from pipeline.config import Params
+from pipeline.files import atomic_folder
+from pipeline.reporting.facts import Facts
+from pipeline.reporting.figures import FOLDER, draw_figures
+from pipeline.reporting.results import load_results
+from pipeline.reporting.summary import build_summary
+from stages.command import run_stage
+
+
+def main(params: Params) -> None:
+    results = load_results(params)
+    with atomic_folder(FOLDER) as folder:
+        draw_figures(Facts(results, build_summary(results)), folder)
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__ or "")

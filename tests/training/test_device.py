@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from pipeline.config.schema import ComputeParams
+from pipeline.training.device import make_fabric, spike_dtype
+
+
+def test_cuda_without_a_device_is_one_line(monkeypatch, refusal):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    line = refusal(make_fabric, ComputeParams(device="cuda"))
+    assert line.startswith("params.yaml: compute.device is cuda with compute.devices 1 but 0 CUDA device(s) are there")
+
+
+def test_too_few_cuda_devices_are_one_line(monkeypatch, refusal):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert "compute.devices 2 but 1 CUDA" in refusal(make_fabric, ComputeParams(device="cuda", devices=2))
+
+
+def test_auto_is_the_cpu_where_there_is_no_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert make_fabric(ComputeParams()).device.type == "cpu"
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("32", torch.float32), ("bf16", torch.bfloat16)])
+def test_spike_dtype(precision, dtype):
+    assert spike_dtype(ComputeParams(precision=precision)) == dtype

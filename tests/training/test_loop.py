@@ -1,0 +1,214 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data import Prepared
+from pipeline.encoding import Encoder
+from pipeline.network import build_block
+from pipeline.seeding import numpy_generator
+from pipeline.training.device import make_fabric
+from pipeline.training.feed import EncodedFeed
+from pipeline.training.loop import HISTORY, TrainingSet, _accumulate, _decay, _plan, fit
+from pipeline.training.resume import Checkpoint
+
+CLASSES = 4
+
+
+def training_set(count, seed=0, hcd=False, split="train"):
+    """Images of `CLASSES` classes told apart by the quadrant that is bright."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, CLASSES, count)
+    images = rng.integers(0, 100, (count, 1, 8, 8))
+    for image, c in zip(images, label, strict=True):
+        image[0, 4 * (c // 2) : 4 * (c // 2) + 4, 4 * (c % 2) : 4 * (c % 2) + 4] += 155
+    encoder = Encoder((0.3,), (0.3,), 2.3, 4, 1.0, 0)
+    feed = EncodedFeed(Prepared(images.astype(np.uint8), label), encoder, split, 2)
+    return TrainingSet(feed, np.arange(count), label, (label > 1).astype(np.float32) if hcd else None)
+
+
+def plan(sizes, batch_size, micro_size, world=1, seed=0):
+    parts = [training_set(size, seed) for size in sizes]
+    order = [numpy_generator(seed, "order", "b1", 0) for _ in range(world)]
+    return parts, [_plan(parts, batch_size, micro_size, order[rank], rank, world) for rank in range(world)]
+
+
+@pytest.mark.parametrize("sizes", [(50,), (37, 14), (5, 1)])
+@pytest.mark.parametrize(("batch_size", "micro_size"), [(16, 8), (16, 5), (7, 16), (1, 1), (64, 64)])
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_plan_visits_each_image_exactly_once(sizes, batch_size, micro_size, world):
+    parts, plans = plan(sizes, batch_size, micro_size, world)
+    visited = Counter()
+    for micro in (micro for one in plans for micro in one):
+        index = [part is micro.part for part in parts].index(True)
+        assert len(micro.positions) <= micro_size
+        visited.update((index, int(position)) for position in micro.positions)
+    assert visited == Counter({(index, position): 1 for index, size in enumerate(sizes) for position in range(size)})
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_step_together_on_the_same_batches(world):
+    # 37 + 14 images in batches of 8: six full ones and one of 3.
+    _, plans = plan((37, 14), 8, 3, world)
+    batches = []
+    for one in plans:
+        assert [micro.ends_batch for micro in one][-1]
+        sizes, batch = [], 0
+        for micro in one:
+            batch += len(micro.positions)
+            if micro.ends_batch:
+                sizes.append((batch, micro.batch_size))
+                batch = 0
+        batches.append(sizes)
+    for step in zip(*batches, strict=True):
+        assert sum(share for share, _ in step) == step[0][1]
+        assert len({batch_size for _, batch_size in step}) == 1
+    assert [size for _, size in batches[0]] == [8] * 6 + [3]
+
+
+def test_a_process_without_images_in_a_batch_still_takes_part():
+    _, plans = plan((9,), 8, 4, 2)  # the last batch holds one image
+    assert [len(micro.positions) for micro in plans[1]] == [4, 0]
+    assert plans[1][-1].ends_batch
+    assert plans[1][-1].read(0).shape == (0, 4, 8, 8, 1)
+
+
+def test_order_differs_by_epoch_and_name_and_mixes_the_parts():
+    parts = [training_set(30), training_set(30, 1)]
+
+    def order(*purpose):
+        micros = _plan(parts, 60, 60, numpy_generator(0, "order", *purpose), 0, 1)
+        return [micro.positions.tolist() for micro in micros]
+
+    assert order("b1", 0) == order("b1", 0)
+    assert order("b1", 0) != order("b1", 1) != order("b2", 1)
+    first = _plan(parts, 20, 20, numpy_generator(0, "order", "b1", 0), 0, 1)
+    assert first[0].part is parts[0]
+    assert not first[0].ends_batch
+    assert first[1].part is parts[1]
+    assert first[1].ends_batch
+
+
+def gradient(params, part, micro_size, batch_size=24):
+    fabric = make_fabric(params.compute)
+    block = build_block(params, ["b1"], 1, CLASSES, part.hard is not None, "b1")
+    sums = torch.zeros(3, dtype=torch.float64)
+    for micro in _plan([part], batch_size, micro_size, numpy_generator(0), 0, 1):
+        sums += _accumulate(fabric, params, block, micro, micro.read(0))
+    return torch.cat([weight.grad.flatten() for weight in block.parameters()]), sums
+
+
+@pytest.mark.parametrize("hcd", [False, True])
+@pytest.mark.parametrize("micro_size", [1, 5, 23])
+def test_micro_batches_of_any_size_give_the_same_gradient(micro_size, hcd, make_params):
+    params, part = make_params(), training_set(24, hcd=hcd)
+    whole, whole_sums = gradient(params, part, 24)
+    parts, sums = gradient(params, part, micro_size)
+    assert whole.norm() > 1e-3
+    assert ((parts - whole).norm() / whole.norm()).item() < 1e-6
+    assert torch.allclose(sums, whole_sums, rtol=1e-6)
+
+
+def test_gradient_is_that_of_the_mean_loss(make_params):
+    params, part = make_params(), training_set(24, hcd=True)
+    block = build_block(params, ["b1"], 1, CLASSES, True, "b1")
+    spikes = part.feed.to_device(part.feed.read(part.rows, 0), torch.device("cpu"), torch.float32)
+    output = block(spikes)
+    hard = torch.from_numpy(part.hard)
+    class_loss = -output.logits.log_softmax(1)[torch.arange(24), torch.from_numpy(part.column)].mean()
+    hcd_loss = -(hard * output.hcd_logit.sigmoid().log() + (1 - hard) * (1 - output.hcd_logit.sigmoid()).log()).mean()
+    (class_loss + hcd_loss).backward()
+    expected = torch.cat([weight.grad.flatten() for weight in block.parameters()])
+    found, sums = gradient(params, part, 7)
+    assert ((found - expected).norm() / expected.norm()).item() < 1e-5
+    assert (sums[:2] / 24).tolist() == pytest.approx([class_loss.item(), hcd_loss.item()], rel=1e-5)
+    assert sums[2].item() == (output.logits.argmax(1).numpy() == part.column).sum()
+
+
+@pytest.mark.parametrize(("schedule", "expected"), [("constant", [1, 1, 1, 1]), ("cosine", [1, 0.8535534, 0.5, 0.1464466])])
+def test_decay(schedule, expected):
+    assert [_decay(schedule, epoch, 4) for epoch in range(4)] == pytest.approx(expected)
+
+
+def train(params, digest, parts, validate=None, seed_name="b1"):
+    block = build_block(params, ["b1"], 1, CLASSES, parts[0].hard is not None, "b1")
+    with Checkpoint(digest) as checkpoint:
+        history = fit(make_fabric(params.compute), params, block, parts, seed_name, 0.01, checkpoint, validate)
+    return block.state_dict(), history
+
+
+def without_seconds(history):
+    return [{name: row[name] for name in HISTORY} for row in history]
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_resumed_training_ends_with_the_same_bits(schedule, folder, make_params, capsys):
+    params, parts = make_params({"training.schedule": schedule}), [training_set(40, hcd=True), training_set(9, 1, hcd=True)]
+    whole, whole_history = train(params, "whole", parts, lambda block: 0.5)
+    calls = []
+
+    def killed_in_the_second_epoch(block):
+        calls.append(block)
+        if len(calls) == 2:
+            raise KilledError
+        return 0.5
+
+    with pytest.raises(KilledError):
+        train(params, "cut", parts, killed_in_the_second_epoch)
+    assert (folder / ".resume" / "cut" / "checkpoint.safetensors").exists()
+    capsys.readouterr()
+    resumed, history = train(params, "cut", parts, lambda block: 0.5)
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+    assert without_seconds(history) == without_seconds(whole_history)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert "epoch 1/3" not in capsys.readouterr().out  # the first epoch was not run again
+    assert not (folder / ".resume" / "cut").exists()
+
+
+def test_guard_a_restart_without_the_optimiser_would_end_elsewhere(folder, make_params, monkeypatch):
+    params, parts = make_params(), [training_set(40)]
+    whole, _ = train(params, "whole", parts)
+    load = Checkpoint.load
+
+    def forget(self, model, optimizer):
+        return load(self, model, torch.optim.Adam(model.parameters()))
+
+    calls = []
+
+    def killed(block):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KilledError
+        return 0.5
+
+    with pytest.raises(KilledError):
+        train(params, "cut", parts, killed)
+    monkeypatch.setattr(Checkpoint, "load", forget)
+    resumed, _ = train(params, "cut", parts)
+    assert not torch.equal(resumed["readout"], whole["readout"])
+
+
+def test_training_learns_and_repeats_itself(folder, make_params):
+    params, parts = make_params({"training.epochs": 6}), [training_set(120)]
+    first, history = train(params, "a", parts)
+    again, _ = train(params, "b", parts)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+    assert history[-1]["train_accuracy"] > 0.8
+    assert history[0]["hcd_loss"] is None
+    other, _ = train(params, "c", parts, seed_name="b2")
+    assert not torch.equal(first["readout"], other["readout"])
+
+
+def test_history_names_the_losses(folder, make_params):
+    _, history = train(make_params({"training.epochs": 1}), "a", [training_set(30, hcd=True)], lambda block: 0.25)
+    (row,) = history
+    assert set(row) == {*HISTORY, "seconds"}
+    assert row["loss"] == pytest.approx(row["class_loss"] + row["hcd_loss"])
+    assert row["validation_accuracy"] == 0.25
+    assert row["learning_rate"] == 0.01
