@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config import Params
-from pipeline.data import load_prepared
+from pipeline.data import augment, load_prepared
 from pipeline.encoding import FIXED, fit_encoder, write_spikes
 from pipeline.files import atomic_folder, read_json, write_arrays, write_json
 from pipeline.layout import block_folder
@@ -27,7 +27,9 @@ def main(params: Params) -> None:
         for name, split, realisation in wanted:
             images = splits[split].images
             rows = [np.arange(start, min(start + CHUNK, len(images))) for start in range(0, len(images), CHUNK)]
-            batches = (encoder.encode(images[part], part, split, realisation) for part in rows)
+            kind = params.training.augmentation if realisation != FIXED else "none"
+            varied = ((augment(images[part], part, kind, params.seed, split, realisation), part) for part in rows)
+            batches = (encoder.encode(chunk, part, split, realisation) for chunk, part in varied)
             write_spikes(features / name, batches, len(images), signed=True)
     write_json(folder / "base" / "features" / "origin.json", {"features": "runs/b0/features"})
     encoder.save(folder / "encoder.json")

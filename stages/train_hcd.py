@@ -14,7 +14,8 @@ def main(params: Params, key: str) -> None:
     folder = block_folder(key)
     tensors: dict[str, np.ndarray] = hcd_step(params, key)
     if params.hcd.joint:
-        tensors = {name.replace("hcd", "weight"): value for name, value in load_file(folder / "block.safetensors").items() if name == "hcd"}
+        trained = load_file(folder / "block.safetensors")
+        tensors = {"weight": trained["hcd"]} if "hcd" in trained else {}
     with atomic_file(folder / "hcd.safetensors") as temporary:
         save_file(tensors, temporary)
 

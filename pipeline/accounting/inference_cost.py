@@ -41,7 +41,7 @@ def end_to_end_cost(plans: Sequence[BlockPlan], classes: int, time_steps: int) -
 
 def exit_costs(plans: Sequence[BlockPlan], classes: Sequence[int], hcds: Sequence[bool], time_steps: int) -> list[Cost]:
     """Cost of an image that leaves at block 1, 2, ...; `classes[i]` outputs and an HCD or not at each block."""
-    costs = []
+    costs: list[Cost] = []
     macs = bits = 0.0
     for plan, outputs, hcd in zip(plans, classes, hcds, strict=True):
         if costs:

@@ -64,7 +64,7 @@ def account_step(params: Params) -> None:
 def _training_memory(ledger: Ledger, path) -> None:
     params = ledger.params
     batch, time_steps = params.training.batch_size, params.encoding.time_steps
-    counted = []
+    counted: list[tuple[str, int, str, float, float, float, float]] = []
     for depth, key in enumerate(params.blocks, start=1):
         chain = ledger.chain(key)
         cases = [("end_to_end", params.chain_to(key), chain, ledger.all_classes, False)]
@@ -74,11 +74,23 @@ def _training_memory(ledger: Ledger, path) -> None:
             weights = WEIGHT_BITS * (weight_count(chain) + classifier_weights(chain[-1], classes, hcd)) / MEGABYTE_BITS
             state = batch * time_steps * state_bits(trained, classes, hcd) / MEGABYTE_BITS
             block = build_block(params, keys, ledger.channels, classes, hcd and params.hcd.joint, "memory")
-            counted.append([method, depth, key, weights, state, weights + state, _saved_mb(params, block, trained[0])])
+            counted.append((method, depth, key, weights, state, weights + state, _saved_mb(params, block, trained[0])))
     whole = next(row[5] for row in counted if row[0] == "end_to_end" and row[1] == len(params.blocks))
     same = {row[1]: row[5] for row in counted if row[0] == "end_to_end"}
-    rows = [[*row[:6], whole / row[5], same[row[1]] / row[5], row[6]] for row in sorted(counted, key=lambda row: (row[0], row[1]))]
-    columns = ("method", "depth", "block", "weights_mb", "state_mb", "total_mb", "reduction", "reduction_same_depth", "saved_mb_measured")
+    rows = [
+        [*row[:6], whole / row[5], same[row[1]] / row[5], row[6]] for row in sorted(counted, key=lambda row: (row[0], row[1]))
+    ]
+    columns = (
+        "method",
+        "depth",
+        "block",
+        "weights_mb",
+        "state_mb",
+        "total_mb",
+        "reduction",
+        "reduction_same_depth",
+        "saved_mb_measured",
+    )
     write_csv(path, columns, rows)
 
 
@@ -101,13 +113,22 @@ def _inference(ledger: Ledger, path) -> None:
     for method, name in (("bloctrain", "exits_test.npz"), ("bloctrain_base", "exits_base_test.npz")):
         exits = read_arrays(RUNS / name)
         costs = ledger.exit_costs(method)
-        mean = mean_cost(costs, np.bincount(exits["exit_block"] - 1, minlength=len(costs)) / len(exits["exit_block"]))
+        shares = np.bincount(exits["exit_block"] - 1, minlength=len(costs)) / len(exits["exit_block"])
+        mean = mean_cost(costs, shares.tolist())
         accuracy = float((exits["prediction"] == exits["label"]).mean())
         rows.append([method, accuracy, mean.macs, whole.macs / mean.macs, mean.memory_bits / MEGABYTE_BITS,
                      mean.memory_bits / whole.memory_bits, operations[method]])  # fmt: skip
     rows.append(["end_to_end", float(depth["end_to_end"].iloc[-1]), whole.macs, 1.0, whole.memory_bits / MEGABYTE_BITS, 1.0,
                  operations["end_to_end"]])  # fmt: skip
-    columns = ("method", "accuracy", "macs_per_image", "compute_efficiency", "memory_mb", "memory_overhead", "synaptic_operations")
+    columns = (
+        "method",
+        "accuracy",
+        "macs_per_image",
+        "compute_efficiency",
+        "memory_mb",
+        "memory_overhead",
+        "synaptic_operations",
+    )
     write_csv(path, columns, rows)
 
 
@@ -129,7 +150,7 @@ def _tradeoff(ledger: Ledger, path) -> None:
     whole = ledger.end_to_end()
     shares = [f"share_{key}" for key in ledger.params.blocks]
     rows = []
-    for row in table.itertuples(index=False):
-        mean = mean_cost(ledger.exit_costs(row.method), [getattr(row, name) for name in shares])
-        rows.append([*row, whole.macs / mean.macs, mean.memory_bits / whole.memory_bits])
+    for row in table.to_dict("records"):
+        mean = mean_cost(ledger.exit_costs(str(row["method"])), [row[name] for name in shares])
+        rows.append([*row.values(), whole.macs / mean.macs, mean.memory_bits / whole.memory_bits])
     write_csv(path, (*table.columns, "compute_efficiency", "memory_overhead"), rows)

@@ -4,6 +4,7 @@ A zip is read in place and never unpacked, so a member's name cannot lead anywhe
 place in the path (two levels above the image), not by the word: a class may itself be called "train".
 """
 
+import functools
 import io
 import zipfile
 from collections.abc import Callable, Iterator
@@ -68,12 +69,10 @@ def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
         if place and len(parts) in (3, 4):
             if member.file_size > MAX_FILE_BYTES:
                 raise UserError(f"{root}: member {member.filename!r} unpacks to {member.file_size} bytes; remove it")
-            yield *place, f"{root}:{member.filename}", lambda member=member: archive.read(member)
+            yield *place, f"{root}:{member.filename}", functools.partial(archive.read, member)
 
 
-def _collect(
-    root: Path, entries: list[Entry], image_size: int
-) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
+def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
     classes = {split: sorted({entry[1] for entry in entries if entry[0] == split}) for split in SPLITS}
     for split in SPLITS:
         if not classes[split]:

@@ -79,9 +79,8 @@ def _divide(pool: Pool, first: int, second: int, seed: int, purpose: str) -> tup
             f"params.yaml: data.split asks for {first} + {second} images ({purpose}) but the source has {len(pool.labels)}; "
             "lower train, validation or test"
         )
-    smallest = np.bincount(pool.labels)
-    smallest = int(smallest[smallest > 0].min())
-    classes = len(np.unique(pool.labels))
+    counts = np.unique(pool.labels, return_counts=True)[1]
+    smallest, classes = int(counts.min()), len(counts)
     if smallest < 2 or min(first, second) < classes:
         raise UserError(
             f"params.yaml: data.split: {classes} classes, the rarest with {smallest} image(s), cannot be split into {first} "

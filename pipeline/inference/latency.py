@@ -1,11 +1,11 @@
 """Wall time of early-exit inference beside the end-to-end network: same images, same chunks, alternating in one run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
 
-def measure_alternating(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def measure_alternating(contenders: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Seconds of each call, `repeats` times in turns after one unmeasured round."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(repeats + 1):

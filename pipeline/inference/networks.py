@@ -12,6 +12,7 @@ from pipeline.network import Block, build_block
 from pipeline.partition.exit_rule import BlockVote
 from pipeline.partition.votes import load_outputs, load_vote
 from pipeline.training.context import Context
+from pipeline.training.device import to_device
 from pipeline.training.weights import load_into, load_weights
 
 METHODS = ("bloctrain", "bloctrain_base")
@@ -50,7 +51,7 @@ def load_stages(context: Context, method: str) -> list[Stage]:
         load_into(block, (block_folder(key) if method == "bloctrain" else base_folder(key)) / "block.safetensors")
         if method == "bloctrain" and key != "b1" and not joint:
             block.hcd = torch.nn.Parameter(load_weights(block_folder(key) / "hcd.safetensors")["weight"])
-        stages.append(Stage(context.fabric.to_device(block.requires_grad_(False)), vote))
+        stages.append(Stage(to_device(context.fabric, block.requires_grad_(False)), vote))
     return stages
 
 
@@ -59,7 +60,7 @@ def load_end_to_end(context: Context, key: str) -> Block:
     params = context.params
     block = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, "load")
     load_into(block, end_to_end_folder(key) / "block.safetensors")
-    return context.fabric.to_device(block.requires_grad_(False))
+    return to_device(context.fabric, block.requires_grad_(False))
 
 
 def check_digests(deepest: str) -> None:

@@ -18,7 +18,9 @@ from pipeline.training.feed import Feed
 class ConditionalRunner:
     """Early-exit inference over one feed. Use once: `run(rows)`."""
 
-    def __init__(self, stages: list[Stage], theta_conf: list[float], classes: int, chunk: int, dtype: torch.dtype, device: torch.device):
+    def __init__(
+        self, stages: list[Stage], theta_conf: list[float], classes: int, chunk: int, dtype: torch.dtype, device: torch.device
+    ):
         self.stages, self.theta_conf, self.classes = stages, theta_conf, classes
         self.chunk, self.dtype, self.device = chunk, dtype, device
 
@@ -69,7 +71,9 @@ def run_chunk(block: Block, spikes: Tensor, chunk: int) -> tuple[Tensor, np.ndar
     """(spikes, logits `[B, K]`, hcd_logit `[B]` or None) of up to `chunk` images, run as a chunk of exactly that size."""
     count = spikes.shape[1]
     if count < chunk:
-        silence = torch.zeros((len(spikes), chunk - count, *spikes.shape[3:], spikes.shape[2]), dtype=spikes.dtype, device=spikes.device)
+        silence = torch.zeros(
+            (len(spikes), chunk - count, *spikes.shape[3:], spikes.shape[2]), dtype=spikes.dtype, device=spikes.device
+        )
         spikes = torch.cat([spikes, silence.permute(0, 1, 4, 2, 3)], dim=1)
     spikes = spikes.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)  # channels last, like a feed's
     with torch.autocast(spikes.device.type, torch.bfloat16, enabled=spikes.dtype == torch.bfloat16):

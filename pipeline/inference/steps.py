@@ -1,5 +1,7 @@
 """The inference stage: exits, sweep and depths by replay; agreement, operations and latency by running."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from pipeline.config.schema import Params
 from pipeline.encoding import FIXED
 from pipeline.files import read_json, write_arrays, write_csv, write_json
 from pipeline.inference.latency import measure_alternating, speedups
-from pipeline.inference.networks import METHODS, built_keys, check_digests, load_end_to_end, load_stages, votes
+from pipeline.inference.networks import METHODS, check_digests, load_end_to_end, load_stages, votes
 from pipeline.inference.runner import ConditionalRunner, run_chunk
 from pipeline.inference.sweep import accuracy_by_depth, sweep
 from pipeline.inference.synaptic import synaptic_operations
@@ -90,7 +92,7 @@ def run_step(params: Params) -> None:
             part = sample[start : start + chunk]
             run_chunk(network, feed.to_device(feed.read(part, FIXED), device, dtype), chunk)
 
-    contenders = {"bloctrain": lambda: runner("bloctrain").run(feed, sample),
+    contenders: dict[str, Callable[[], object]] = {"bloctrain": lambda: runner("bloctrain").run(feed, sample),
                   "bloctrain_base": lambda: runner("bloctrain_base").run(feed, sample), "end_to_end": end_to_end}  # fmt: skip
     seconds = measure_alternating(contenders, params.inference.latency_repeats)
     write_json(RUNS / "latency.json", {
@@ -115,6 +117,3 @@ def _write_exits(name: str, exits: Exits, label: np.ndarray, stored: list[BlockV
         "theta_conf": per_block([params.inference.theta_conf] * len(stored)),
         "theta_high": per_block([vote.theta_high for vote in stored]), "theta_low": per_block([vote.theta_low for vote in stored]),
     })  # fmt: skip
-
-
-__all__ = ["built_keys", "infer_step", "replay_step", "run_step"]

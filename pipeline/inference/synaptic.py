@@ -18,8 +18,8 @@ def synaptic_operations(block: Block, spikes: Tensor) -> tuple[Tensor, Tensor]:
     """Operations per image float64 `[B]` in the convolutional and linear layers of `block`, and its output spikes."""
     total = torch.zeros(spikes.shape[1], dtype=torch.float64)
     unit_input = spikes
-    for layer in block.trunk.layers.values():
-        if layer.plan.opens_unit:
+    for layer, opens_unit in zip(block.trunk.layers.values(), block.trunk.opens_unit, strict=True):
+        if opens_unit:
             unit_input = spikes
         if isinstance(layer, SpikingConv):
             total += _conv(spikes, KERNEL, layer.plan.stride) * layer.plan.outputs[0]

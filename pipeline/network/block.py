@@ -16,12 +16,13 @@ class Trunk(nn.Module):
     def __init__(self, layers: list[SpikingConv | SpikingPool]):
         super().__init__()
         self.layers = nn.ModuleDict({layer.plan.name: layer for layer in layers})
+        self.opens_unit = [layer.plan.opens_unit for layer in layers]
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`."""
         unit_input = spikes
-        for layer in self.layers.values():
-            if layer.plan.opens_unit:
+        for layer, opens_unit in zip(self.layers.values(), self.opens_unit, strict=True):
+            if opens_unit:
                 unit_input = spikes
             spikes = layer(spikes, unit_input)
         return spikes

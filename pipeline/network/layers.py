@@ -37,13 +37,13 @@ class SpikingConv(nn.Module):
     def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
         """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut."""
         plan = self.plan
-        residual = unit_input is not None and self.shortcut is not None
         if self.scans is not None:
-            main = Synapse(spikes, self.weight, plan.stride, plan.signed)
-            extra = Synapse(unit_input, self.shortcut, plan.stride_shortcut, plan.signed_shortcut) if residual else None
+            main, extra = Synapse(spikes, self.weight, plan.stride, plan.signed), None
+            if unit_input is not None and self.shortcut is not None:
+                extra = Synapse(unit_input, self.shortcut, plan.stride_shortcut, plan.signed_shortcut)
             return spiking_synapses(main, extra, self.neuron, self.scans)
         current = conv2d(spikes.flatten(0, 1), self.weight, stride=plan.stride, padding=KERNEL // 2)
-        if residual:
+        if unit_input is not None and self.shortcut is not None:
             current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=plan.stride_shortcut)
         return lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
 

@@ -81,7 +81,7 @@ class BlockPlan:
 def plan_blocks(params: Params, channels: int) -> dict[str, BlockPlan]:
     """The plan of every block for images of `channels` channels."""
     shape: Shape = (channels, params.data.image_size, params.data.image_size)
-    plans = {}
+    plans: dict[str, BlockPlan] = {}
     for key, block in params.blocks.items():
         threshold = block.threshold or params.neuron.threshold
         trunk: list[LayerPlan] = []

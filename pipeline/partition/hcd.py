@@ -35,5 +35,8 @@ def calibrate(hcd_logit: np.ndarray, is_hard: np.ndarray, params: HcdParams) -> 
 
     low, high = reached_by(params.spare_hard), reached_by(params.keep_hard)
     easy = expit(hcd_logit[~is_hard].astype(np.float32))
-    how |= {"hard_images_below_theta_high": float((hard < high).mean()), "easy_images_below_theta_high": float((easy < high).mean())}
+    how |= {
+        "hard_images_below_theta_high": float((hard < high).mean()),
+        "easy_images_below_theta_high": float((easy < high).mean()),
+    }
     return {"theta_low": low, "theta_high": high, "chosen": how}

@@ -119,7 +119,7 @@ def _load_state(folder: Path, count: int, classes: int) -> dict[str, np.ndarray]
 
 
 def _write_not_built(folder: Path, before: dict) -> None:
-    nothing = {"easy": [], "hard": []}
+    nothing: dict[str, list[int]] = {"easy": [], "hard": []}
     write_arrays(folder / "running.npz", {"running": np.zeros((0, 0), np.float32), "prediction": np.zeros(0, np.int64)})
     write_json(folder / "classes.json", nothing | {"class_accuracy": None, "metric": None, "threshold": None})
     write_csv(folder / "class_accuracy.csv", ("class", "recall", "one_vs_rest"), [])

@@ -1,6 +1,7 @@
 """What the verdicts are decided from: this run's numbers, its scale, and whether a difference is more than noise."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,6 +74,11 @@ class Facts:
         block = next(block for block in self.results.blocks if block.key == key)
         return partition_band(block, self.results.params.partition.metric)
 
+    def gives(self, threshold: float) -> bool:
+        """Whether a threshold in percent gives b1's partition: a class at or below the threshold is hard."""
+        low, high = self.band("b1")
+        return low <= threshold / 100 < high
+
     def at_paper_scale(self, claim: Claim) -> bool:
         check = paper_network(self.results.params, claim.section) if claim.needs == "analytic" else None
         return paper_training(self.results, claim.section) if check is None else check
@@ -108,6 +114,16 @@ def numeric(facts: Facts, claim: Claim, near: bool, holds: bool | None, text: st
     return Finding(text, DIRECTION if holds else NOT_REPRODUCED, direction)
 
 
+def statement(facts: Facts, claim: Claim, text: str, holds: bool, words: str) -> Finding:
+    """An order rather than a number: at the paper's scale it is reproduced if it holds."""
+    if not holds:
+        return Finding(text, NOT_REPRODUCED, f"does not hold: {words}")
+    return Finding(text, REPRODUCED if facts.at_paper_scale(claim) else DIRECTION, f"holds: {words}")
+
+
 def percent(value: float) -> str:
     """An accuracy or share 0..1 in percent."""
     return f"{100 * value:.2f} %"
+
+
+Rule = Callable[[Facts, Claim], Finding]

@@ -20,17 +20,19 @@ def figure_4(facts: Facts, paper: Reference) -> Drawn:
     block = results.blocks[0]
     accuracy = 100 * block.accuracy[metric]
     order = np.argsort(accuracy, kind="stable") if len(accuracy) > MANY else np.arange(len(accuracy))
-    figure, (axis,) = new_figure(height=2.9)
+    figure, (axis,) = new_figure(height=3.1)
     for name, members, colour in (("easy class", block.easy, EASY), ("hard class", block.hard, HARD)):
         places = [i for i, c in enumerate(order) if c in members]
         axis.bar(places, accuracy[order[places]], 0.8, label=name, color=colour, hatch="//" if name.startswith("hard") else None)
     low, high = (100 * end for end in partition_band(block, metric))
     axis.axhspan(low, high, color=OKABE_ITO["yellow"], alpha=0.45, zorder=0, label="thresholds that give this partition")
+    shown = [float(accuracy.min()), *([low] if block.hard else [])]
     if metric == "one_vs_rest" and (threshold := paper.value("hardness_threshold")) is not None:
         paper_line(axis, threshold, f"threshold, {paper.label}")
-    bottom = min(float(accuracy.min()), low) if block.hard else float(accuracy.min())
-    axis.set_ylim(max(0.0, bottom - 0.15 * (100 - bottom) - 1), 100.5)
-    axis.set_ylabel(f"{source} {metric.replace('_', '-')} (%)")
+        shown.append(threshold)
+    span = max(100 - min(shown), 1.0)
+    axis.set_ylim(max(0.0, 100 - 1.15 * span), 100 + 0.03 * span)
+    axis.set_ylabel(f"{source}\n{metric.replace('_', '-')} (%)")
     if len(accuracy) > MANY:
         axis.set_xticks([])
         axis.set_xlabel("classes, least accurate first")

@@ -1,22 +1,28 @@
-"""One rule per claim of the paper: claim id -> function of the results. Section by section, as in claims.yaml."""
-
-from collections.abc import Callable
+"""One rule per claim of the paper: claim id -> function of the results. Here those on accuracy and classes; costs: rules_cost."""
 
 from pipeline.reporting.facts import (
-    DIRECTION,
     NOT_REPRODUCED,
     NOT_TESTABLE,
-    REPRODUCED,
     Facts,
     Finding,
+    Rule,
     numeric,
-    parameter_overhead,
     percent,
+    statement,
 )
 from pipeline.reporting.paper import Claim
+from pipeline.reporting.rules_cost import (
+    base_extra_compute,
+    compute_efficiency,
+    memory_order,
+    memory_overhead,
+    memory_reduction,
+    parameters,
+    relaxed,
+    training_time_memory_bound,
+    training_time_same_batch,
+)
 from pipeline.reporting.scale import TEST_PICKED
-
-Rule = Callable[[Facts, Claim], Finding]
 
 ACCURACY_POINTS = 1.0
 """Trainings that differ in seed and in what the paper leaves open (initialisation, gamma, theta_high) lie about so far apart."""
@@ -24,12 +30,8 @@ GAIN_POINTS = 0.75
 """The paper says "roughly" of its gains over end-to-end: half of the smaller of the two gains."""
 STD_POINTS = 0.5
 """Of a standard deviation over ten classes: about its own sampling error."""
-RATIO = 0.10
-"""Relative, of compute and memory ratios: the figure that gives the layers is not in the text."""
 CLASSES = 0.10
 """Share of the data set's classes that may fall on the other side of the threshold."""
-EXTRA_POINTS = 3.0
-"""Of BlocTrain-base's extra compute in percent: it follows the exit shares, which vary with the training."""
 FLAT_POINTS = 1.0
 """Accuracies no further apart than this are "nearly saturated"."""
 
@@ -43,7 +45,7 @@ def accuracy_bloctrain(facts: Facts, claim: Claim) -> Finding:
     elif theta != facts.results.params.inference.theta_conf:
         return Finding("", NOT_TESTABLE, f"inference.sweep has no theta_conf {theta}")
     wanted = claim.fields.get("hardness_threshold")
-    if wanted is not None and not _gives(facts, wanted):
+    if wanted is not None and not facts.gives(wanted):
         return Finding(percent(ours), NOT_TESTABLE, f"this run's partition is not that of a threshold of {wanted} %")
     return numeric(facts, claim, abs(100 * ours - claim.value) <= ACCURACY_POINTS, None, percent(ours), "")
 
@@ -72,13 +74,7 @@ def _ordered(facts: Facts, claim: Claim, more: float, less: float, near: bool, t
 def hardness_threshold(facts: Facts, claim: Claim) -> Finding:
     low, high = facts.band("b1")
     text = f"{percent(low)} to {percent(high)} give this partition ({facts.results.params.partition.metric})"
-    return numeric(facts, claim, _gives(facts, claim.value), None, text, "")
-
-
-def _gives(facts: Facts, threshold: float) -> bool:
-    """Whether a threshold in percent gives b1's partition: a class at or below the threshold is hard."""
-    low, high = facts.band("b1")
-    return low <= threshold / 100 < high
+    return numeric(facts, claim, facts.gives(claim.value), None, text, "")
 
 
 def class_accuracy_mean(facts: Facts, claim: Claim) -> Finding:
@@ -102,89 +98,6 @@ def classes_after_block_1(kind: str) -> Rule:
         return numeric(facts, claim, near and holds, holds, str(counts[kind]), words)
 
     return rule
-
-
-def memory_reduction(pick: Callable[..., float]) -> Rule:
-    def rule(facts: Facts, claim: Claim) -> Finding:
-        reductions = facts.summary["efficiency"]["training_memory_reduction"]
-        if not reductions:
-            return Finding("", NOT_TESTABLE, "no block was built")
-        ours = pick(reductions.values())
-        words = "training any block needs less memory than training end-to-end"
-        return _ratio(facts, claim, ours, min(reductions.values()) > 1, words)
-
-    return rule
-
-
-def memory_order(facts: Facts, claim: Claim) -> Finding:
-    rows = facts.results.by_block(facts.results.memory, "bloctrain")
-    totals = [rows[b.key]["total_mb"] for b in facts.results.built if b.key in rows]
-    text = ", ".join(f"{total:.3g} MB" for total in totals)
-    if len(totals) < 3:
-        return Finding(text, NOT_TESTABLE, "fewer than three blocks were built")
-    return _statement(facts, claim, text, totals[0] > totals[2] > totals[1], str(claim.value))
-
-
-def compute_efficiency(facts: Facts, claim: Claim) -> Finding:
-    wanted = claim.fields.get("hardness_threshold")
-    ours = _at(facts, claim, "compute_efficiency", "compute")
-    if ours is None:
-        return Finding("", NOT_TESTABLE, f"inference.sweep has no theta_conf {claim.fields['theta_conf']}")
-    if wanted is not None and not _gives(facts, wanted):
-        return Finding(f"{ours:.2f}", NOT_TESTABLE, f"this run's partition is not that of a threshold of {wanted} %")
-    return _ratio(facts, claim, ours, ours > 1, "early exit needs fewer operations than end-to-end")
-
-
-def memory_overhead(facts: Facts, claim: Claim) -> Finding:
-    ours = _at(facts, claim, "memory_overhead", "memory_overhead")
-    if ours is None:
-        return Finding("", NOT_TESTABLE, f"inference.sweep has no theta_conf {claim.fields['theta_conf']}")
-    return _ratio(facts, claim, ours, ours > 1, "the classifiers cost memory over end-to-end")
-
-
-def _at(facts: Facts, claim: Claim, column: str, metric: str) -> float | None:
-    theta = claim.fields.get("theta_conf")
-    if theta is None or theta == facts.results.params.inference.theta_conf:
-        return float(facts.summary["efficiency"][metric])
-    row = facts.at_theta(theta)
-    return None if row is None else row[column]
-
-
-def relaxed(column: str, direction: int, words: str) -> Rule:
-    """A ratio at the relaxed threshold, which must differ from that at theta_conf 1 in the stated direction."""
-
-    def rule(facts: Facts, claim: Claim) -> Finding:
-        allowed = claim.fields["accuracy_drop_below"] / 100
-        full, row = facts.at_theta(1.0), facts.relaxed(allowed)
-        if full is None or row is None:
-            return Finding("", NOT_TESTABLE, "inference.sweep has no theta_conf 1 to compare with")
-        drop = full["accuracy"] - row["accuracy"]
-        holds = direction * (row[column] - full[column]) > 0 and drop < allowed
-        at = f"{words} ({full[column]:.2f} at theta_conf 1, {row[column]:.2f} at {row['theta_conf']:.6g}, chosen on validation)"
-        return _ratio(facts, claim, row[column], holds, f"{at} for {100 * drop:.2f} points of test accuracy")
-
-    return rule
-
-
-def base_extra_compute(facts: Facts, claim: Claim) -> Finding:
-    ours = 100 * facts.summary["efficiency"]["base_extra_compute"]
-    near = abs(ours - claim.value) <= EXTRA_POINTS and ours > 0
-    words = "BlocTrain-base needs more synaptic operations than BlocTrain"
-    return numeric(facts, claim, near, ours > 0, f"{ours:+.1f} %", words)
-
-
-def training_time_same_batch(facts: Facts, claim: Claim) -> Finding:
-    ours = facts.summary["training_time_ratio"]
-    text = f"{ours:.2f} on this machine"
-    if facts.results.params.features.mode == "cached":
-        why = "the spikes of earlier blocks are cached here, and the paper's slowdown comes from recomputing them"
-        return Finding(text, NOT_TESTABLE, f"other hardware; {why}")
-    words = "BlocTrain is slower per epoch, on other hardware than the paper's"
-    return Finding(text, DIRECTION if ours > 1 else NOT_REPRODUCED, f"{'holds' if ours > 1 else 'does not hold'}: {words}")
-
-
-def training_time_memory_bound(facts: Facts, claim: Claim) -> Finding:
-    return Finding("", NOT_TESTABLE, "needs the paper's GPU, whose memory limits end-to-end to a smaller batch")
 
 
 def depth_trend_resnet(facts: Facts, claim: Claim) -> Finding:
@@ -215,19 +128,7 @@ def _trend(facts: Facts, claim: Claim, text: str, signs: list[int]) -> Finding:
     if 0 in signs:
         images = facts.results.images("test")
         return Finding(text, NOT_TESTABLE, f"a difference is within one standard error of {images} test images")
-    return _statement(facts, claim, text, True, str(claim.value))
-
-
-def _statement(facts: Facts, claim: Claim, text: str, holds: bool, words: str) -> Finding:
-    """An order rather than a number: at the paper's scale it is reproduced if it holds."""
-    if not holds:
-        return Finding(text, NOT_REPRODUCED, f"does not hold: {words}")
-    return Finding(text, REPRODUCED if facts.at_paper_scale(claim) else DIRECTION, f"holds: {words}")
-
-
-def _ratio(facts: Facts, claim: Claim, ours: float, holds: bool, words: str) -> Finding:
-    near = isinstance(claim.value, int | float) and abs(ours / claim.value - 1) <= RATIO
-    return numeric(facts, claim, near and holds, holds, f"{ours:.2f}", words)
+    return statement(facts, claim, text, True, str(claim.value))
 
 
 def accuracy_without_residuals(facts: Facts, claim: Claim) -> Finding:
@@ -241,12 +142,6 @@ def hard_at_thresholds(facts: Facts, claim: Claim) -> Finding:
     ours = {threshold: int((accuracy <= threshold / 100).sum()) for threshold in claim.value}
     near = all(abs(ours[t] - count) <= CLASSES * len(accuracy) for t, count in claim.value.items())
     return numeric(facts, claim, near, None, ", ".join(f"{t}: {count}" for t, count in ours.items()), "")
-
-
-def parameters(facts: Facts, claim: Claim) -> Finding:
-    ours = parameter_overhead(facts.results)
-    bound = float(str(claim.value).removeprefix("above "))
-    return numeric(facts, claim, ours > bound, ours > 1, f"{ours:.2f}", "the classifiers cost parameters over end-to-end")
 
 
 def classified_at_block_2(facts: Facts, claim: Claim) -> Finding:

@@ -12,7 +12,7 @@ from pipeline.encoding import FIXED, Encoder
 from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
-from pipeline.training.device import make_fabric, spike_dtype
+from pipeline.training.device import make_fabric, spike_dtype, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
 from pipeline.training.forward import Outputs, forward_chunks
 from pipeline.training.weights import load_into
@@ -45,7 +45,7 @@ class Context:
         return spike_dtype(self.params.compute)
 
     def encoded_feed(self, prepared: Prepared, split: str) -> EncodedFeed:
-        return EncodedFeed(prepared, self.encoder, split, self.cached)
+        return EncodedFeed(prepared, self.encoder, split, self.cached, self.params.training.augmentation)
 
     def training_feed(self, key: str, prepared: Prepared, split: str, variant: str = "") -> Feed:
         """Input spikes of block `key` for training on `split`, from the features of the block before it.
@@ -61,11 +61,13 @@ class Context:
             return encoded
         prefix = build_trunk(self.params, self.params.chain_to(prev), self.channels)
         load_into(prefix, features / "prefix.safetensors")
-        return PrefixFeed(encoded, self.fabric.to_device(prefix.requires_grad_(False)))
+        return PrefixFeed(encoded, to_device(self.fabric, prefix.requires_grad_(False)))
 
     def forward(self, block: Block, feed: Feed, rows: np.ndarray, realisation: int, label: str = "") -> Outputs:
         """`forward_chunks` with this context's device, precision and chunk size."""
-        return forward_chunks(block, feed, rows, realisation, self.params.compute.micro_batch, self.fabric.device, self.dtype, label)
+        return forward_chunks(
+            block, feed, rows, realisation, self.params.compute.micro_batch, self.fabric.device, self.dtype, label
+        )
 
     def accuracy(self, block: Block, feed: Feed, rows: np.ndarray, column: np.ndarray) -> float:
         """Share of the sorted `rows` whose largest logit is their target column."""

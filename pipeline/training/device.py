@@ -1,6 +1,7 @@
 """Devices, precision and processes, through Lightning Fabric: the same code on CPU and CUDA."""
 
 import ctypes
+from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -8,7 +9,7 @@ from lightning_fabric import Fabric
 from pipeline.config.schema import ComputeParams
 from pipeline.errors import UserError
 
-PRECISION = {"32": "32-true", "bf16": "bf16-mixed"}
+PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 def make_fabric(compute: ComputeParams) -> Fabric:
@@ -33,6 +34,15 @@ def make_fabric(compute: ComputeParams) -> Fabric:
     fabric = Fabric(accelerator=device, devices=compute.devices, strategy=strategy, precision=PRECISION[compute.precision])
     fabric.launch()
     return fabric
+
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+def to_device(fabric: Fabric, module: Module) -> Module:
+    """The same module, its weights on the fabric's device."""
+    fabric.to_device(module)
+    return module
 
 
 def keep_freed_memory() -> None:

@@ -12,23 +12,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data import Prepared
+from pipeline.data import Prepared, augment
 from pipeline.encoding import FIXED, Encoder, SpikeFile
 from pipeline.files import read_arrays
 from pipeline.network import Trunk
 
 
 class EncodedFeed:
-    """Poisson spike trains of images, made when they are asked for; `realisations` of them in turns, 0 for always new."""
+    """Poisson spike trains of images, made when they are asked for; `realisations` of them in turns, 0 for always new.
 
-    def __init__(self, prepared: Prepared, encoder: Encoder, split: str, realisations: int = 0):
-        self.prepared, self.encoder, self.split, self.realisations = prepared, encoder, split, realisations
+    Training images are augmented; each realisation has crops and flips of its own.
+    """
+
+    def __init__(self, prepared: Prepared, encoder: Encoder, split: str, realisations: int = 0, augmentation: str = "none"):
+        self.prepared, self.encoder, self.split = prepared, encoder, split
+        self.realisations, self.augmentation = realisations, augmentation
 
     def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
         """int8 `[B, T, H, W, C]`."""
         if self.realisations and realisation != FIXED:
             realisation %= self.realisations
-        return np.moveaxis(self.encoder.encode(self.prepared.images[rows], rows, self.split, realisation), 2, 4)
+        images = self.prepared.images[rows]
+        if realisation != FIXED:
+            images = augment(images, rows, self.augmentation, self.encoder.seed, self.split, realisation)
+        return np.moveaxis(self.encoder.encode(images, rows, self.split, realisation), 2, 4)
 
     def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
         return time_major(host, device, dtype)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pipeline.config.schema import Params
 from pipeline.network import Block
 from pipeline.seeding import numpy_generator
-from pipeline.training.device import spike_dtype
+from pipeline.training.device import spike_dtype, to_device
 from pipeline.training.feed import Feed, read_ahead
 from pipeline.training.resume import Checkpoint
 
@@ -59,7 +59,7 @@ def fit(
     over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`.
     """
     epochs = params.training.epochs
-    block = fabric.to_device(block)
+    block = to_device(fabric, block)
     optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate)
     history = checkpoint.load(block, optimizer)
     for epoch in range(len(history), epochs):
@@ -88,7 +88,8 @@ def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
     validation = row["validation_accuracy"]
     shown = "" if validation is None else f", validation {validation:.3f}"
     left = (epochs - epoch - 1) * (row["seconds"] or 0) / 60
-    return f"{name} epoch {epoch + 1}/{epochs}: loss {row['loss']:.4f}, train {row['train_accuracy']:.3f}{shown}, {left:.1f} min left"
+    done = f"{name} epoch {epoch + 1}/{epochs}: loss {row['loss']:.4f}, train {row['train_accuracy']:.3f}{shown}"
+    return f"{done}, {left:.1f} min left"
 
 
 def _epoch(
@@ -109,7 +110,8 @@ def _epoch(
                 _step(fabric, block, optimizer)
                 bar.update(micro.batch_size)
                 bar.set_postfix(loss=f"{sums[:2].sum() / seen:.3f}", accuracy=f"{sums[2] / seen:.3f}", refresh=False)
-    sums = fabric.all_reduce(sums, reduce_op="sum") if fabric.world_size > 1 else sums
+    if fabric.world_size > 1:
+        sums = torch.as_tensor(fabric.all_reduce(sums, reduce_op="sum"))
     class_loss, hcd_loss, correct = (float(value) / total for value in sums)
     has_hcd = any(part.hard is not None for part in parts)
     return {"loss": class_loss + hcd_loss, "class_loss": class_loss, "hcd_loss": hcd_loss if has_hcd else None,
@@ -140,7 +142,7 @@ def _step(fabric: Fabric, block: Block, optimizer: torch.optim.Optimizer) -> Non
     if fabric.world_size > 1:
         for weight in block.parameters():
             gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
-            weight.grad = fabric.all_reduce(gradient, reduce_op="sum")
+            weight.grad = torch.as_tensor(fabric.all_reduce(gradient, reduce_op="sum"))
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 

@@ -17,6 +17,7 @@ from pipeline.files import atomic_folder, write_arrays, write_json
 from pipeline.layout import base_folder, block_folder, end_to_end_folder
 from pipeline.network import Block, build_block
 from pipeline.training.context import Context, joint_targets, load_groups
+from pipeline.training.device import to_device
 from pipeline.training.feed import CachedFeed, Feed
 from pipeline.training.forward import to_host
 from pipeline.training.methods import class_rows
@@ -64,7 +65,7 @@ def forward_block(params: Params, key: str) -> None:
     separate = key != "b1" and not params.hcd.joint
     block = build_block(params, [key], context.channels, len(classes), key != "b1" and params.hcd.joint, key)
     load_into(block, folder / "block.safetensors")
-    block = context.fabric.to_device(block)
+    block = to_device(context.fabric, block)
     train = load_prepared("train")
     rows, _ = class_rows(train.label, classes)
     readouts = {"train": {"rows": rows[:0]}}
@@ -100,7 +101,7 @@ def forward_base(params: Params, key: str) -> None:
     context = Context.open(params)
     block = build_block(params, [key], context.channels, len(context.class_names), False, f"base {key}")
     load_into(block, folder / "block.safetensors")
-    block = context.fabric.to_device(block)
+    block = to_device(context.fabric, block)
     with atomic_folder(folder / "features") as features:
         for split in ("train", "validation"):
             prepared = load_prepared(split)
@@ -125,7 +126,7 @@ def forward_end_to_end(params: Params, key: str) -> None:
     keep, test = Readout(), load_prepared("test")
     every = np.arange(len(test.label))
     feed = CachedFeed(block_folder("b0") / "features", "test")
-    for _ in keep.spikes(context.forward(context.fabric.to_device(block), feed, every, FIXED, f"end to end {key} test")):
+    for _ in keep.spikes(context.forward(to_device(context.fabric, block), feed, every, FIXED, f"end to end {key} test")):
         pass
     write_outputs(folder, "test", keep.arrays(every)["logits"], np.arange(len(context.class_names)), test.label)
 
@@ -141,9 +142,7 @@ def write_outputs(
     write_arrays(folder / f"outputs_{split}.npz", arrays)
 
 
-def _store(
-    context: Context, block: Block, feed: Feed, rows: np.ndarray, realisation: int, path: Path, keep: Readout
-) -> None:
+def _store(context: Context, block: Block, feed: Feed, rows: np.ndarray, realisation: int, path: Path, keep: Readout) -> None:
     outputs = context.forward(block, feed, rows, realisation, f"{path.parent.parent.name} {path.name}")
     write_spikes(path, keep.spikes(outputs), len(rows), signed=False)
 

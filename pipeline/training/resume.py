@@ -46,7 +46,7 @@ class Checkpoint:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(
-                f"{self.folder}: another process is running this very training; wait for it, or stop it (`fuser {self.folder}/lock`)"
+                f"{self.folder}: another process runs this very training; wait for it, or stop it (`fuser {self.folder}/lock`)"
             ) from error
         return self
 

@@ -21,7 +21,6 @@ def test_every_shipped_file_loads(path):
     assert params.chain_to(params.deepest) == list(params.blocks)
 
 
-
 def absolute(value):
     return {"mode": "absolute", "value": value}
 

@@ -184,8 +184,8 @@ def test_low_precision_input_keeps_its_dtype_and_potentials_are_float32(dtype):
 def test_float32_gradient_is_close_to_float64(delay):
     neuron, generator = replace(NEURON, leak=0.9, delay=delay), torch.Generator().manual_seed(0)
     current, upstream = torch.randn(2, 20, 50, generator=generator)
-    (spikes, gradient), = gradients(current, upstream, lambda leaf: lif(leaf, neuron))
-    (exact_spikes, exact), = gradients(current.double(), upstream.double(), lambda leaf: lif(leaf, neuron))
+    ((spikes, gradient),) = gradients(current, upstream, lambda leaf: lif(leaf, neuron))
+    ((exact_spikes, exact),) = gradients(current.double(), upstream.double(), lambda leaf: lif(leaf, neuron))
     assert torch.equal(spikes.double(), exact_spikes)
     assert relative_error(gradient.double(), exact) < 1e-5
 

@@ -34,7 +34,9 @@ def load_library() -> ctypes.CDLL:
     Raises:
         KernelsUnavailable: no C++ compiler on PATH ($CXX, c++, g++ or clang++), or the build failed.
     """
-    compiler = next((found for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and (found := shutil.which(name))), None)
+    compiler = next(
+        (found for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and (found := shutil.which(name))), None
+    )
     if compiler is None:
         raise KernelsUnavailable("no C++ compiler was found on PATH")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,27 @@
+"""Random crops and horizontal flips, which the paper does not mention but its predecessors use (docs/assumptions.md).
+
+torchvision's RandomCrop(size, padding=size // 8) and RandomHorizontalFlip draw from the global generator, so the same
+two steps are taken here with a generator of their own per image.
+"""
+
+import numpy as np
+
+from pipeline.seeding import digest_of
+
+PADDING_SHARE = 8  # a 32-pixel image is padded by 4, the usual recipe for CIFAR
+
+
+def augment(images: np.ndarray, rows: np.ndarray, kind: str, seed: int, split: str, realisation: int) -> np.ndarray:
+    """Images uint8 `[B, C, H, W]` cropped and flipped as (seed, split, realisation, row) decide; unchanged for kind "none"."""
+    if kind == "none":
+        return images
+    key = digest_of(seed, "augment", split, realisation)
+    size, padding = images.shape[2], images.shape[2] // PADDING_SHARE
+    padded = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    result = np.empty_like(images)
+    for position, row in enumerate(rows):
+        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+        top, left = stream.integers(0, 2 * padding + 1, size=2)
+        crop = padded[position, :, top : top + size, left : left + size]
+        result[position] = crop[:, :, ::-1] if stream.random() < 0.5 else crop
+    return result

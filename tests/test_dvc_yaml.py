@@ -1,0 +1,40 @@
+"""dvc.yaml lists what each stage imports: DVC does not see imports by itself."""
+
+import pytest
+import yaml
+from imports import ROOT, closure
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def body(name: str) -> dict:
+    return STAGES[name].get("do", STAGES[name])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_dependencies_cover_the_import_closure(name):
+    listed = {ROOT / dep for dep in body(name)["deps"] if dep.startswith(("pipeline", "stages"))}
+    assert all(path.exists() for path in listed), [path for path in listed if not path.exists()]
+    needed = closure(ROOT / "stages" / f"{name}.py")
+    missing = [str(path.relative_to(ROOT)) for path in needed if not listed & {path, *path.parents}]
+    assert not missing, f"dvc.yaml: {name} imports {missing} without listing them"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_code_is_listed_that_a_stage_does_not_import(name):
+    needed = closure(ROOT / "stages" / f"{name}.py")
+    for dep in body(name)["deps"]:
+        if dep.startswith(("pipeline", "stages")):
+            path = ROOT / dep
+            assert path in needed or any(path in file.parents for file in needed), f"dvc.yaml: {name} lists {dep} in vain"
+
+
+def test_every_stage_script_is_a_stage():
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py") if "__main__" in path.read_text()}
+    assert scripts == set(STAGES)
+
+
+def test_training_does_not_read_the_threshold():
+    for name in ("prepare", "encode", "train_block", "forward", "train_hcd", "train_base", "train_end_to_end"):
+        assert not any(param.startswith("partition") for param in body(name)["params"])
+        assert not any("classes.json" in dep for dep in body(name)["deps"])
