@@ -23,7 +23,9 @@ def load_params(path: Path | str = DEFAULT_PATH) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; copy one of experiments/*.yaml to it") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (IsADirectoryError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); it must be a file of parameters") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an impossible date, not UTF-8
         raise UserError(f"{path}: not valid YAML ({error})") from error
     return parse_params(content, str(path))
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Stride = Annotated[int, Field(ge=1, le=2)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -52,7 +53,7 @@ class NeuronParams(Section):
     leak: Annotated[float, Field(gt=0.0, le=1.0)]
     threshold: Positive
     damping: Annotated[float, Field(gt=0.0, lt=1.0)]
-    delay: Literal[0, 1]
+    delay: Annotated[int, Field(ge=0, le=1)]  # not a Literal, which would take true for 1
 
 
 class NetworkParams(Section):
@@ -65,7 +66,7 @@ class ConvLayer(Section):
 
     kind: Literal["conv"]
     channels: Count
-    stride: Literal[1, 2] = 1
+    stride: Stride = 1
 
 
 class PoolLayer(Section):
@@ -80,7 +81,7 @@ class ResidualLayer(Section):
 
     kind: Literal["residual"]
     channels: Count
-    stride: Literal[1, 2] = 1
+    stride: Stride = 1
 
 
 Layer = Annotated[ConvLayer | PoolLayer | ResidualLayer, Field(discriminator="kind")]

@@ -7,6 +7,7 @@ place in the path (two levels above the image), not by the word: a class may its
 import functools
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -51,8 +52,11 @@ def _place(parts: tuple[str, ...]) -> tuple[str, str] | None:
 
 def _folder_entries(root: Path) -> Iterator[Entry]:
     for path in root.rglob("*"):
-        place = _place(path.relative_to(root.parent).parts)
-        if place and len(path.relative_to(root).parts) == 3 and path.is_file():
+        parts = path.relative_to(root).parts
+        if parts[0] in SPLITS and path.is_symlink() and not path.is_file():
+            raise UserError(f"{path}: a broken link or one to a folder; replace it with the images themselves")
+        place = _place(parts)
+        if place and len(parts) == 3 and path.is_file():
             if not path.resolve().is_relative_to(root.resolve()):
                 raise UserError(f"{path}: a link out of data.path; replace it with the image itself")
             yield *place, str(path), path.read_bytes
@@ -102,7 +106,7 @@ def _decode(read: Callable[[], bytes], name: str, image_size: int) -> np.ndarray
             if image.mode not in MODES:
                 raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit RGB; convert or remove it")
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise UserError(f"{name}: not a readable image ({error}); replace or remove it") from error
     except (Image.DecompressionBombError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"{name}: refused ({error}); replace or remove it") from error

@@ -104,7 +104,8 @@ def _reduce(pool: Pool, size: int, seed: int, key: str) -> Pool:
 
 
 def _too_few(source: Source, label: int, split: str) -> None:
-    total = int((source.pool.labels == label).sum())
+    pools = [source.pool] + ([source.held_out] if source.held_out else [])
+    total = sum(int((pool.labels == label).sum()) for pool in pools)
     raise UserError(
         f"params.yaml: data.split: class {source.class_names[label]!r} has too few images ({total}) for one in the {split} "
         "split; add images, drop the class, or change the sizes"

@@ -4,6 +4,7 @@ A source with a test set of its own gives two pools; one without gives a single 
 """
 
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def _cifar(params: DataParams) -> Source:
     dataset = CIFAR10 if params.source == "cifar10" else CIFAR100
     try:
         train, test = (dataset(root, train=train, download=True) for train in (True, False))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise UserError(
             f"{root}: {params.source} is not there and could not be downloaded ({error}); copy its archive there, or use "
             "data.source: image_folder with data.path set to a folder or zip of its images"

@@ -52,8 +52,11 @@ class SpikeFile:
 
     def __init__(self, path: Path):
         header = read_json(path.with_suffix(".json"))
-        self.shape: tuple[int, int, int, int] = tuple(header["shape"])
-        self.signed = bool(header["signed"])
+        try:
+            self.shape: tuple[int, int, int, int] = tuple(header["shape"])
+            self.signed = bool(header["signed"])
+        except (KeyError, TypeError) as error:
+            raise damaged(path.with_suffix(".json"), "not the header of a spike file") from error
         array = path.with_suffix(".npy")
         try:
             self._rows = np.load(array, mmap_mode="r", allow_pickle=False)
@@ -62,7 +65,7 @@ class SpikeFile:
         except (ValueError, OSError, EOFError) as error:
             raise damaged(array, error) from error
         bits = int(np.prod(self.shape)) * (2 if self.signed else 1)
-        if self._rows.ndim != 2 or self._rows.shape[1] != -(-bits // 8):
+        if self._rows.dtype != np.uint8 or self._rows.ndim != 2 or self._rows.shape[1] != -(-bits // 8):
             raise damaged(array, "its size does not fit the shape in the .json beside it")
 
     def __len__(self) -> int:

@@ -9,7 +9,8 @@ from pipeline.config.schema import HcdParams
 
 def fit_separate(summary: np.ndarray, is_hard: np.ndarray) -> np.ndarray:
     """Weights float32 `[N]` of a logistic unit without bias on readout summaries `[n, N]`: the sigmoid cross-entropy of
-    Algorithm 2 minimised for the HCD unit alone. Zeros where all images are of one kind."""
+    Algorithm 2 minimised for the HCD unit alone, with scikit-learn's default L2 penalty, which keeps the weights finite
+    where the two kinds are separable. Zeros where all images are of one kind."""
     if is_hard.all() or not is_hard.any():
         return np.zeros(summary.shape[1], dtype=np.float32)
     scale = max(float(summary.max()), 1e-12)

@@ -44,7 +44,7 @@ def claims_table(facts: Facts) -> Table:
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
     notes.append(
-        "reproduced: the paper's network, data and scale, within the tolerance stated in pipeline/reporting/rules.py and rules_cost.py. same direction: "
+        "reproduced: the paper's network, data and scale, within the tolerance in pipeline/reporting/rules*.py. same direction: "
         "the sign or order holds, at another scale or on other data. not reproduced: outside the tolerance at the paper's scale, "
         "or the sign or order does not hold. not testable here: see the reason."
     )

@@ -45,6 +45,7 @@ class Checkpoint:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._lock.close()
             raise UserError(
                 f"{self.folder}: another process runs this very training; wait for it, or stop it (`fuser {self.folder}/lock`)"
             ) from error
@@ -71,7 +72,7 @@ class Checkpoint:
         try:
             tensors = load_file(self.path)
             history = json.loads(_metadata(self.path)["history"])
-        except (SafetensorError, OSError, KeyError, ValueError):
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             tqdm.write(f"{self.path}: damaged, training starts over")
             return []
         model.load_state_dict(_section(tensors, "model/"))
