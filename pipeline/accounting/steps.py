@@ -12,7 +12,7 @@ from pipeline.config.schema import Params
 from pipeline.files import atomic_folder, missing, read_arrays, read_json, write_csv
 from pipeline.layout import RUNS, block_folder
 from pipeline.network import BlockPlan, build_block, plan_blocks
-from pipeline.training.device import spike_dtype
+from pipeline.neuron.precision import spike_dtype
 
 MEGABYTE_BITS = 8e6
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")

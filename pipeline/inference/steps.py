@@ -115,5 +115,6 @@ def _write_exits(name: str, exits: Exits, label: np.ndarray, stored: list[BlockV
     write_arrays(RUNS / name, {
         "exit_block": exits.exit_block, "prediction": exits.prediction, "label": label, "index": np.arange(len(label)),
         "theta_conf": per_block([params.inference.theta_conf] * len(stored)),
-        "theta_high": per_block([vote.theta_high for vote in stored]), "theta_low": per_block([vote.theta_low for vote in stored]),
+        "theta_high": per_block([vote.theta_high for vote in stored]),
+        "theta_low": per_block([vote.theta_low for vote in stored]),
     })  # fmt: skip

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def leaky_sum(spikes: Tensor, leak: float) -> Tensor:
-    """Weighted sum over time `[B, ...]`, float32 (or float64), of spikes `[T, B, ...]`: what a readout neuron holds at the end."""
+    """Weighted sum over time `[B, ...]`, float32 (or float64), of spikes `[T, B, ...]`: a readout neuron's last potential."""
     time = len(spikes)
     dtype = torch.promote_types(spikes.dtype, torch.float32)
     weights = leak ** torch.arange(time - 1, -1, -1, dtype=dtype, device=spikes.device)

@@ -12,7 +12,8 @@ from pipeline.encoding import FIXED, Encoder
 from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
-from pipeline.training.device import make_fabric, spike_dtype, to_device
+from pipeline.neuron.precision import spike_dtype
+from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
 from pipeline.training.forward import Outputs, forward_chunks
 from pipeline.training.weights import load_into

@@ -57,8 +57,3 @@ def keep_freed_memory() -> None:
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(top_pad, 64 * 2**20)
-
-
-def spike_dtype(compute: ComputeParams) -> torch.dtype:
-    """The dtype of spike tensors between layers."""
-    return torch.bfloat16 if compute.precision == "bf16" else torch.float32

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from pipeline.config.schema import Params
 from pipeline.network import Block
+from pipeline.neuron.precision import spike_dtype
 from pipeline.seeding import numpy_generator
-from pipeline.training.device import spike_dtype, to_device
+from pipeline.training.device import to_device
 from pipeline.training.feed import Feed, read_ahead
 from pipeline.training.resume import Checkpoint
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from pipeline.config.schema import ComputeParams
-from pipeline.training.device import make_fabric, spike_dtype
+from pipeline.neuron.precision import spike_dtype
+from pipeline.training.device import make_fabric
 
 
 def test_cuda_without_a_device_is_one_line(monkeypatch, refusal):

@@ -96,7 +96,7 @@ def test_a_second_process_is_refused_until_the_first_ends(folder, refusal):
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         line = refusal(Checkpoint("x").__enter__)
-        assert line.startswith(".resume/x: another process is running this very training")
+        assert line.startswith(".resume/x: another process runs this very training")
         with Checkpoint("y"):  # another training is not in the way
             pass
         holder.kill()

@@ -1,0 +1,71 @@
+"""Memory and operation counts against numbers worked out by hand."""
+
+import pytest
+import torch
+
+from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
+from pipeline.accounting.training_memory import classifier_weights, saved_bytes, state_bits, weight_count
+from pipeline.network import build_block, plan_blocks
+
+# conv 3x3, 1 -> 4 channels on 8x8; pool 2; hidden 6.        residual unit 4 -> 8 on 4x4, stride 2; hidden 5.
+LAYERS = {
+    "data.image_size": 8,
+    "blocks.b1.layers": [{"kind": "conv", "channels": 4}, {"kind": "pool", "size": 2}],
+    "blocks.b1.hidden": 6,
+    "blocks.b2.layers": [{"kind": "residual", "channels": 8, "stride": 2}],
+    "blocks.b2.hidden": 5,
+}
+B1_WEIGHTS = 1 * 4 * 9
+B2_WEIGHTS = 4 * 8 * 9 + 8 * 8 * 9 + 4 * 8
+B1_NEURONS = 4 * 64 + 4 * 16
+B2_NEURONS = 8 * 16 + 8 * 4
+B1_CLASSIFIER = 4 * 16 * 6 + 6 * 10
+B2_CLASSIFIER = 8 * 4 * 5 + 5 * (3 + 1)  # three classes and the HCD
+
+
+@pytest.fixture
+def plans(make_params):
+    return list(plan_blocks(make_params(LAYERS), 1).values())[:2]
+
+
+def test_weights(plans):
+    assert weight_count(plans[:1]) == B1_WEIGHTS
+    assert weight_count(plans) == B1_WEIGHTS + B2_WEIGHTS
+    assert classifier_weights(plans[0], 10, False) == B1_CLASSIFIER
+    assert classifier_weights(plans[1], 3, True) == B2_CLASSIFIER
+
+
+def test_training_state_is_33_bits_per_neuron_and_32_per_output(plans):
+    assert state_bits(plans[:1], 10, False) == (B1_NEURONS + 6) * 33 + 10 * 32
+    assert state_bits(plans[1:], 3, True) == (B2_NEURONS + 5) * 33 + 4 * 32
+    assert state_bits(plans, 10, False) == (B1_NEURONS + B2_NEURONS + 5) * 33 + 10 * 32
+
+
+def test_inference_costs(plans):
+    steps = 7
+    b1_macs = 1 * 4 * 9 * 64 + B1_CLASSIFIER
+    b2_macs = 4 * 8 * 9 * 16 + (8 * 8 * 9 + 4 * 8) * 4 + B2_CLASSIFIER
+    first, second = exit_costs(plans, [10, 3], [False, True], steps)
+    assert first.macs == steps * b1_macs
+    assert second.macs == steps * (b1_macs + b2_macs)
+    assert first.memory_bits == 32 * (B1_WEIGHTS + B1_CLASSIFIER)
+    assert second.memory_bits == first.memory_bits + steps * 4 * 16 + 32 * (B2_WEIGHTS + B2_CLASSIFIER)
+    mean = mean_cost([first, second], [0.75, 0.25])
+    assert mean.macs == pytest.approx(0.75 * first.macs + 0.25 * second.macs)
+    whole = end_to_end_cost(plans, 10, steps)
+    last_classifier = 8 * 4 * 5 + 5 * 10
+    assert whole.macs == steps * (1 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + (8 * 8 * 9 + 4 * 8) * 4 + last_classifier)
+    assert whole.memory_bits == 32 * (B1_WEIGHTS + B2_WEIGHTS + last_classifier)
+
+
+@pytest.mark.parametrize(("precision", "bytes_per_potential"), [("32", 4), ("bf16", 1)])
+def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision, bytes_per_potential):
+    params = make_params(LAYERS | {"compute.kernel": "lean", "compute.precision": precision})
+    block = build_block(params, ["b1"], 1, 10, False, "test")
+    steps, batch = 3, 2
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    saved = saved_bytes(block, torch.zeros(steps, batch, 1, 8, 8, dtype=dtype))
+    potentials = steps * batch * (4 * 64 + 6) * bytes_per_potential
+    input_bits = steps * batch * (2 * 64 + 64) // 8  # two planes for the signed input, one for the hidden layer's
+    readout = (batch * 6 + 3 + steps * batch * 6) * 4  # the leaky sum, its weights, and in float32 the spikes summed
+    assert potentials + input_bits <= saved <= potentials + input_bits + readout

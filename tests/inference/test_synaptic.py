@@ -1,0 +1,51 @@
+"""Synaptic operations against counts worked out by hand."""
+
+import torch
+
+from pipeline.inference.synaptic import synaptic_operations
+from pipeline.network import build_block
+
+
+def spikes_at(*places: tuple[int, int, int], value: float = 1.0, steps: int = 2, size: int = 6) -> torch.Tensor:
+    """`[steps, images, 1, size, size]`; one (image, row, column) spike each, in step 0."""
+    spikes = torch.zeros(steps, 1 + max(place[0] for place in places), 1, size, size)
+    for image, row, column in places:
+        spikes[0, image, 0, row, column] = value
+    return spikes
+
+
+def test_a_convolution_counts_the_outputs_that_each_spike_reaches(make_params):
+    params = make_params({"data.image_size": 6, "blocks.b1.layers": [{"kind": "conv", "channels": 5}], "blocks.b1.hidden": 0})
+    block = build_block(params, ["b1"], 1, 10, False, "test")
+    with torch.no_grad():
+        block.trunk.layers["b1_0"].weight.zero_()  # nothing fires behind, so the convolution's operations stand alone
+    operations, _ = synaptic_operations(block, spikes_at((0, 0, 0), (1, 0, 3), (2, 3, 3), (3, 3, 3), (3, 0, 0)))
+    assert operations.tolist() == [4 * 5, 6 * 5, 9 * 5, (9 + 4) * 5]
+    negative, _ = synaptic_operations(block, spikes_at((0, 3, 3), value=-1.0))
+    assert negative.tolist() == [9 * 5]
+
+
+def test_a_stride_halves_the_reach(make_params):
+    layers = [{"kind": "conv", "channels": 5, "stride": 2}]
+    params = make_params({"data.image_size": 6, "blocks.b1.layers": layers, "blocks.b1.hidden": 0})
+    block = build_block(params, ["b1"], 1, 10, False, "test")
+    with torch.no_grad():
+        block.trunk.layers["b1_0"].weight.zero_()
+    # Outputs sit at rows and columns 0, 2, 4 and see one place around: (2, 2) is seen once, (3, 3) from four sides.
+    operations, _ = synaptic_operations(block, spikes_at((0, 2, 2), (1, 3, 3)))
+    assert operations.tolist() == [1 * 5, 4 * 5]
+
+
+def test_classifier_spikes_count_every_output(make_params):
+    params = make_params({"data.image_size": 6, "blocks.b1.layers": [{"kind": "conv", "channels": 1}], "blocks.b1.hidden": 7})
+    block = build_block(params, ["b1"], 1, 10, True, "test")
+    with torch.no_grad():
+        weight = block.trunk.layers["b1_0"].weight
+        weight.zero_()
+        weight[0, 0, 1, 1] = 2.0  # the place itself fires once (threshold 1, soft reset leaves potential for a second spike)
+        block.hidden.weight.zero_()
+    spikes = spikes_at((0, 3, 3), steps=1)
+    operations, out = synaptic_operations(block, spikes)
+    fired = int(out.sum())
+    assert fired == 1
+    assert operations.tolist() == [9 * 1 + fired * 7 + 0 * (10 + 1)]
