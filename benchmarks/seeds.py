@@ -69,7 +69,10 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 def as_markdown(table: pd.DataFrame) -> str:
     lines = ["| metric | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(f"{value:.4g}" for value in row) + " |" for name, row in zip(table.index, table.values, strict=True)]
+    lines += [
+        f"| {name} | " + " | ".join(f"{value:.4g}" for value in row) + " |"
+        for name, row in zip(table.index, table.values, strict=True)
+    ]
     return "\n".join(lines) + "\n"
 
 

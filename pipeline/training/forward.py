@@ -4,6 +4,7 @@ Every chunk is filled up with silent images to the same size: an image then give
 whatever images stand beside it, so stored outputs and the conditional runner agree to the last bit.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -23,7 +24,9 @@ def forward_chunks(
 ) -> Outputs:  # fmt: skip
     """(rows, output) for chunks of `rows` in order; the output's batch axis holds those rows only."""
     chunks = [rows[start : start + chunk] for start in range(0, len(rows), chunk)]
-    with tqdm(total=len(rows), desc=label, unit="image", leave=False, disable=not label, mininterval=0.5) as bar:
+    with tqdm(
+        total=len(rows), desc=label, unit="image", leave=False, disable=not (label and sys.stderr.isatty()), mininterval=0.5
+    ) as bar:
         reads = [partial(feed.read, part, realisation) for part in chunks]
         for part, host in zip(chunks, read_ahead(reads), strict=True):
             if len(part) < chunk:

@@ -1,0 +1,69 @@
+"""The bf16 convolution rate of this machine on one network's own synapses: their operations alone, without neurons.
+
+Forward, gradient of the input (but for the first layer's, which nobody needs) and gradient of the weight of every
+convolution and matrix product, channels last, micro-batch by micro-batch as in training.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from benchmarks.networks import CHANNELS
+from pipeline.config import Params
+from pipeline.network import LayerPlan, plan_blocks
+from pipeline.network.plan import KERNEL
+
+
+def convolutions_step(params: Params, keys: Sequence[str], batch: int) -> Callable[[], None]:
+    """One training step's worth of synaptic operations for `batch` images."""
+    plans = plan_blocks(params, CHANNELS)
+    trunk = [plan for key in keys for plan in plans[key].trunk if plan.kind == "conv"]
+    images = min(params.compute.micro_batch, batch)
+    folded = images * params.encoding.time_steps
+    pieces = []
+    for plan in trunk:
+        pieces.append(_convolution(folded, plan.inputs, plan, KERNEL, plan.stride, not plan.signed))
+        if plan.shortcut:
+            pieces.append(_convolution(folded, plan.shortcut, plan, 1, plan.stride_shortcut, not plan.signed_shortcut))
+    hidden = plans[keys[-1]].hidden
+    if hidden:
+        pieces.append(_product(folded, hidden.fan_in, hidden.neurons))
+
+    def step() -> None:
+        for _ in range(-(-batch // images)):
+            for piece in pieces:
+                piece()
+
+    return step
+
+
+def _convolution(images: int, inputs: tuple[int, int, int], plan: LayerPlan, size: int, stride: int, wants_input: bool):
+    x = _spikes(images, *inputs)
+    weight = torch.randn(plan.outputs[0], inputs[0], size, size).bfloat16()
+    grad = torch.randn(images, *plan.outputs).bfloat16().contiguous(memory_format=torch.channels_last)
+    padding = size // 2
+
+    def run() -> None:
+        conv2d(x, weight, stride=stride, padding=padding)
+        torch.ops.aten.convolution_backward(
+            grad, x, weight, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], 1, [wants_input, True, False]
+        )
+
+    return run
+
+
+def _product(rows: int, inputs: int, outputs: int):
+    x, weight = (torch.rand(rows, inputs) < 0.2).bfloat16(), torch.randn(outputs, inputs).bfloat16()
+    grad = torch.randn(rows, outputs).bfloat16()
+
+    def run() -> tuple[Tensor, Tensor, Tensor]:
+        return x @ weight.T, grad @ weight, grad.T @ x
+
+    return run
+
+
+def _spikes(images: int, channels: int, height: int, width: int) -> Tensor:
+    spikes = (torch.rand(images, channels, height, width) < 0.2).bfloat16()
+    return spikes.contiguous(memory_format=torch.channels_last)

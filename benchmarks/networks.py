@@ -1,0 +1,123 @@
+"""The networks that are measured, as parameters of this project, and a training step of it on random spikes.
+
+`resnet9-block1` is the first block of the paper's ResNet-9 at a quarter of its width (conv 16, average pool 2, residual
+unit of 32, hidden 256, 10 classes, images 3x32x32); `resnet9` is the whole network end to end (64 with stride 2, 128).
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from pipeline.accounting.training_memory import state_bits
+from pipeline.config import Params, parse_params
+from pipeline.network import Block, build_block, plan_blocks
+from pipeline.seeding import numpy_generator
+from pipeline.training.device import make_fabric, to_device
+from pipeline.training.feed import time_major
+from pipeline.training.loop import MicroBatch, TrainingSet, _accumulate, _step
+
+EXPERIMENT = Path(__file__).parents[1] / "experiments" / "digits.yaml"
+NETWORKS = {"resnet9-block1": ["b1"], "resnet9": ["b1", "b2", "b3"]}
+CHANNELS, CLASSES = 3, 10
+LEARNING_RATE = 1e-3
+
+
+def resnet9_blocks(width: int, hidden: int) -> list[tuple[list[dict[str, Any]], int]]:
+    """(layers, hidden) of the three blocks; `width` is 64 in the paper."""
+    stem = [{"kind": "conv", "channels": width}, {"kind": "pool", "size": 2}, {"kind": "residual", "channels": 2 * width}]
+    return [
+        (stem, hidden),
+        ([{"kind": "residual", "channels": 4 * width, "stride": 2}], hidden),
+        ([{"kind": "residual", "channels": 8 * width}], hidden),
+    ]
+
+
+def equal_blocks(count: int, width: int, hidden: int) -> list[tuple[list[dict[str, Any]], int]]:
+    """A stem, then residual units of one width: `count` blocks whose memory hardly differs."""
+    first = [{"kind": "pool", "size": 2}, {"kind": "residual", "channels": width}]
+    return [(first if i == 0 else [{"kind": "residual", "channels": width}], hidden) for i in range(count)]
+
+
+def make_params(
+    blocks: list[tuple[list[dict[str, Any]], int]], steps: int, micro_batch: int = 16, precision: str = "bf16",
+    kernel: str = "auto", image_size: int = 32,
+) -> Params:  # fmt: skip
+    """The embedded experiment's parameters with other blocks, image size and number of time steps."""
+    content = yaml.safe_load(EXPERIMENT.read_text(encoding="utf-8"))
+    content["data"]["image_size"] = image_size
+    content["encoding"]["time_steps"] = steps
+    content["blocks"] = {
+        f"b{i}": {"prev": f"b{i - 1}", "prev2": f"b{max(i - 2, 0)}", "layers": layers, "hidden": hidden,
+                  "learning_rate": LEARNING_RATE}
+        for i, (layers, hidden) in enumerate(blocks, start=1)
+    }  # fmt: skip
+    content["deepest"] = f"b{len(blocks)}"
+    content["expectations"] = []
+    content["compute"] |= {"device": "cpu", "precision": precision, "micro_batch": micro_batch, "kernel": kernel}
+    return parse_params(content, "benchmark")
+
+
+def resnet9(steps: int, micro_batch: int = 16, precision: str = "bf16", width: int = 16, image_size: int = 32) -> Params:
+    return make_params(resnet9_blocks(width, 16 * width), steps, micro_batch, precision, image_size=image_size)
+
+
+def build(params: Params, keys: Sequence[str]) -> Block:
+    """One network of the blocks `keys`, without HCD, the same weights every time."""
+    return build_block(params, keys, CHANNELS, CLASSES, False, "benchmark")
+
+
+def paper_bytes_per_image(params: Params, keys: Sequence[str]) -> float:
+    """The paper's own accounting: 33 bits per neuron, time step and image."""
+    plans = plan_blocks(params, CHANNELS)
+    return state_bits([plans[key] for key in keys], CLASSES, False) * params.encoding.time_steps / 8
+
+
+def random_spikes(images: int, steps: int, image_size: int = 32, channels: int = CHANNELS) -> np.ndarray:
+    """Host spikes int8 `[B, T, H, W, C]` in {-1, 0, 1}: signed Poisson trains of random normal images."""
+    generator = numpy_generator(0, "benchmark", "images")
+    image = generator.normal(size=(images, 1, image_size, image_size, channels))
+    fires = generator.random((images, steps, image_size, image_size, channels)) < np.minimum(1, np.abs(image) / 3)
+    return (fires * np.sign(image)).astype(np.int8)
+
+
+def random_labels(images: int) -> np.ndarray:
+    return numpy_generator(0, "benchmark", "labels").integers(0, CLASSES, images)
+
+
+class HostFeed:
+    """A feed of spikes that lie in memory."""
+
+    def __init__(self, host: np.ndarray):
+        self.host = host
+
+    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
+        return self.host[rows]
+
+    def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
+        return time_major(host, device, dtype)
+
+
+def training_step(params: Params, block: Block, feed: Any, label: np.ndarray) -> Callable[[], None]:
+    """One optimiser step as `pipeline.training.loop` makes it: micro-batches whose gradients add up, then Adam.
+
+    `make_fabric` also calls `keep_freed_memory`, as in every training.
+    """
+    fabric = make_fabric(params.compute)
+    block = to_device(fabric, block)
+    optimizer = torch.optim.Adam(block.parameters(), lr=LEARNING_RATE)
+    batch, micro = len(label), params.compute.micro_batch
+    rows = np.arange(batch)
+    part = TrainingSet(feed, rows, label)
+
+    def step() -> None:
+        for start in range(0, batch, micro):
+            piece = MicroBatch(part, rows[start : start + micro], batch, start + micro >= batch)
+            _accumulate(fabric, params, block, piece, piece.read(0))
+        _step(fabric, block, optimizer)
+
+    return step

@@ -1,0 +1,123 @@
+"""What all peers share: synapses are plain torch modules over time folded into the batch, so only the neurons differ.
+
+Folding is each framework's fastest way to run a convolution over a spike train (SpikingJelly's step mode 'm' does
+just this; snnTorch and Norse documents loop over the steps, which is slower), so all of them are given it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.networks import CHANNELS
+from pipeline.config import Params
+from pipeline.network import Block, LayerPlan, plan_blocks
+from pipeline.neuron import LIF
+
+
+@dataclass(frozen=True)
+class Peer:
+    """`fire(neuron)` and `pool(neuron)` make modules from currents to spikes `[T, B, ...]`, `readout(leak)` from currents
+    `[T, B, K]` to last potentials `[B, K]`. Where a framework scales its input, the scale is divided out of the weights.
+
+    `reset_leaks`: the soft reset is subtracted before the step's leak, so leak * v in effect. `differences`: one
+    sentence for each point at which the network is not this project's. `reset(network)` clears state between batches.
+    """
+
+    name: str
+    fire: Callable[[LIF], nn.Module]
+    pool: Callable[[LIF], nn.Module]
+    readout: Callable[[float], nn.Module]
+    differences: tuple[str, ...]
+    lif_scale: Callable[[float], float] = lambda leak: 1.0
+    readout_scale: Callable[[float], float] = lambda leak: 1.0
+    reset_leaks: bool = False
+    reset: Callable[[nn.Module], None] = lambda network: None
+
+
+class PeerNetwork(nn.Module):
+    """This project's network of the blocks `keys`, with the weights of `block`, on a peer's neurons."""
+
+    def __init__(self, params: Params, keys: Sequence[str], block: Block, peer: Peer):
+        super().__init__()
+        plans = plan_blocks(params, CHANNELS)
+        leak, default = params.neuron.leak, params.neuron
+        self.plans = [plan for key in keys for plan in plans[key].trunk]
+        self.names = [plan.name for plan in self.plans]
+        self.synapses, self.shortcuts, self.neurons = nn.ModuleList(), nn.ModuleDict(), nn.ModuleList()
+        for plan in self.plans:
+            neuron = LIF(leak, plan.threshold, default.damping, default.delay)
+            layer = block.trunk.layers[plan.name]
+            self.synapses.append(_synapse(plan, getattr(layer, "weight", None), peer.lif_scale(leak)))
+            if plan.shortcut:
+                shortcut = _conv(layer.shortcut / peer.lif_scale(leak), plan.stride_shortcut)
+                self.shortcuts[plan.name] = shortcut
+            self.neurons.append(peer.pool(neuron) if plan.kind == "pool" else peer.fire(neuron))
+        self.hidden = None
+        if block.hidden is not None:
+            shape = self.plans[-1].outputs
+            # Ours runs features over [H, W, C], torch's flatten over [C, H, W].
+            weight = block.hidden.weight.detach().unflatten(1, (shape[1], shape[2], shape[0])).permute(0, 3, 1, 2).flatten(1)
+            self.hidden = _linear(weight / peer.lif_scale(leak))
+            self.hidden_neurons = peer.fire(LIF(leak, plans[keys[-1]].hidden.threshold, default.damping, default.delay))
+            self.names.append("hidden")
+        self.out = _linear(block.readout / peer.readout_scale(leak))
+        self.readout = peer.readout(leak)
+
+    def forward(self, spikes: Tensor, record: list[Tensor] | None = None) -> Tensor:
+        """Logits `[B, K]` of input spikes `[T, B, C, H, W]`; the spikes of every layer are appended to `record`."""
+        unit_input = spikes
+        for plan, synapse, neurons in zip(self.plans, self.synapses, self.neurons, strict=True):
+            if plan.opens_unit:
+                unit_input = spikes
+            current = _folded(synapse, spikes)
+            if plan.name in self.shortcuts:
+                current = current + _folded(self.shortcuts[plan.name], unit_input)
+            spikes = _kept(neurons(current), record)
+        flat = spikes.flatten(2)
+        if self.hidden is not None:
+            flat = _kept(self.hidden_neurons(self.hidden(flat)), record)
+        return self.readout(self.out(flat))
+
+
+def _folded(module: nn.Module, spikes: Tensor) -> Tensor:
+    return module(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
+
+
+def _kept(spikes: Tensor, record: list[Tensor] | None) -> Tensor:
+    if record is not None:
+        record.append(spikes.detach())
+    return spikes
+
+
+def _synapse(plan: LayerPlan, weight: Tensor | None, scale: float) -> nn.Module:
+    return nn.AvgPool2d(plan.stride) if weight is None else _conv(weight / scale, plan.stride)
+
+
+def _conv(weight: Tensor, stride: int) -> nn.Conv2d:
+    outputs, inputs, size, _ = weight.shape
+    conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+    conv.weight.data.copy_(weight.detach())
+    return conv
+
+
+def _linear(weight: Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    linear.weight.data.copy_(weight.detach())
+    return linear
+
+
+class Triangle(torch.autograd.Function):
+    """H(x) with gradient damping * max(0, 1 - |x|), for frameworks that take a surrogate of one's own."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, damping: float) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
+        ctx.damping = damping
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return grad * (ctx.damping * torch.relu(1 - x.abs())), None
