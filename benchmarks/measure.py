@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from benchmarks.convolutions import convolutions_step
 from benchmarks.networks import (
-    LEARNING_RATE, NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step,
+    LEARNING_RATE,
+    NETWORKS,
+    HostFeed,
+    build,
+    random_labels,
+    random_spikes,
+    resnet9,
+    training_step,
 )  # fmt: skip
 from benchmarks.peers import neurons_of
 from benchmarks.peers.common import PeerNetwork

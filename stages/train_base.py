@@ -7,8 +7,8 @@ from stages.command import run_block_stage
 
 
 def main(params: Params, key: str) -> None:
-    train_base(params, key)
-    forward_base(params, key)
+    if train_base(params, key):
+        forward_base(params, key)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from stages.command import run_block_stage
 
 
 def main(params: Params, key: str) -> None:
-    train_end_to_end(params, key)
-    forward_end_to_end(params, key)
+    if train_end_to_end(params, key):
+        forward_end_to_end(params, key)
 
 
 if __name__ == "__main__":

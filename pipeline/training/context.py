@@ -30,10 +30,11 @@ class Context:
     class_names: list[str]
 
     @classmethod
-    def open(cls, params: Params) -> "Context":
+    def open(cls, params: Params, devices: int = 1) -> "Context":
+        """Read the manifest and the encoder, and launch `devices` processes."""
         manifest = read_json("data/prepared/manifest.json")
         encoder = Encoder.load(block_folder("b0") / "encoder.json")
-        return cls(params, make_fabric(params.compute), encoder, manifest["image_shape"][0], manifest["class_names"])
+        return cls(params, make_fabric(params.compute, devices), encoder, manifest["image_shape"][0], manifest["class_names"])
 
     @property
     def cached(self) -> int:

@@ -12,26 +12,28 @@ from pipeline.errors import UserError
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
-def make_fabric(compute: ComputeParams) -> Fabric:
-    """A launched Fabric for the `compute` parameters, set to reproducible arithmetic.
+def make_fabric(compute: ComputeParams, devices: int = 1) -> Fabric:
+    """A launched Fabric for the `compute` parameters on so many devices, set to reproducible arithmetic.
+
+    With several devices Fabric starts this very stage once more for each further one.
 
     Raises:
         UserError: `compute.device` is cuda and there is none, or too few.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     device = compute.device if compute.device != "auto" else ("cuda" if available else "cpu")
-    if device == "cuda" and available < compute.devices:
+    if device == "cuda" and available < devices:
         raise UserError(
-            f"params.yaml: compute.device is cuda with compute.devices {compute.devices} but {available} CUDA device(s) are "
+            f"params.yaml: compute.device is cuda with compute.devices {devices} but {available} CUDA device(s) are "
             "there; use device: auto or cpu, or fewer devices"
         )
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    if compute.threads:
-        torch.set_num_threads(compute.threads)
+    if compute.threads or devices > 1:
+        torch.set_num_threads(compute.threads or max(1, torch.get_num_threads() // devices))
     keep_freed_memory()
-    strategy = "ddp" if compute.devices > 1 else "auto"
-    fabric = Fabric(accelerator=device, devices=compute.devices, strategy=strategy, precision=PRECISION[compute.precision])
+    strategy = "ddp" if devices > 1 else "auto"
+    fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, precision=PRECISION[compute.precision])
     fabric.launch()
     return fabric
 

@@ -1,8 +1,9 @@
 """The three ways to train: a block of BlocTrain (Algorithm 1), a block of BlocTrain-base, a network end to end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def train_block(params: Params, key: str) -> None:
     targets = joint_targets(block.prev)
     if not targets["build"]:
         return _write(folder, None, [], 0)
-    context = Context.open(params)
+    context = Context.open(params, params.compute.devices)
     classes = np.array(sorted(load_groups(block.prev2)[1]))
     train, validation = load_prepared("train"), load_prepared("validation")
     rows, column = class_rows(train.label, classes)
@@ -37,37 +38,50 @@ def train_block(params: Params, key: str) -> None:
     held_out, held_out_column = class_rows(validation.label, classes)
     held_out_feed = CachedFeed(block_folder(block.prev) / "features", "validation")
     network = build_block(params, [key], context.channels, len(classes), hard is not None, key)
-    described = {"name": key, "classes": classes.tolist(), "targets": targets}
-    with Checkpoint(training_digest(described | _relevant(params), _inputs(block.prev))) as checkpoint:
-        history = fit(
-            context.fabric, params, network, [part], key, block.learning_rate, checkpoint,
-            lambda trained: context.accuracy(trained, held_out_feed, held_out, held_out_column),
-        )  # fmt: skip
-        _write(folder, network, history, len(rows), write=context.fabric.is_global_zero)
+    _train(
+        context, network, [part], key, block.learning_rate, folder, _inputs(block.prev),
+        {"classes": classes.tolist(), "targets": targets},
+        lambda trained: context.accuracy(trained, held_out_feed, held_out, held_out_column),
+    )  # fmt: skip
 
 
-def train_base(params: Params, key: str) -> None:
-    """BlocTrain-base (section 6.3): the block on all classes and all training images, earlier base blocks frozen."""
+def train_base(params: Params, key: str) -> bool:
+    """BlocTrain-base (section 6.3): the block on all classes and all training images, earlier base blocks frozen.
+
+    Returns whether this process is the one that goes on with the results.
+    """
     block = params.blocks[key]
-    context = Context.open(params)
-    parts = _all_images(context, key, "base")
+    context = Context.open(params, params.compute.devices)
     network = build_block(params, [key], context.channels, len(context.class_names), False, f"base {key}")
     inputs = _inputs(block.prev, "base" if block.prev != "b0" else "")
-    with Checkpoint(training_digest({"name": f"base {key}"} | _relevant(params), inputs)) as checkpoint:
-        history = fit(context.fabric, params, network, parts, f"base {key}", block.learning_rate, checkpoint)
-        _write(base_folder(key), network, history, sum(len(p.rows) for p in parts), write=context.fabric.is_global_zero)
+    parts = _all_images(context, key, "base")
+    return _train(context, network, parts, f"base {key}", block.learning_rate, base_folder(key), inputs)
 
 
-def train_end_to_end(params: Params, key: str) -> None:
-    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only."""
-    context = Context.open(params)
-    keys = params.chain_to(key)
+def train_end_to_end(params: Params, key: str) -> bool:
+    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only.
+
+    Returns whether this process is the one that goes on with the results.
+    """
+    context = Context.open(params, params.compute.devices)
+    name, rate = f"end to end {key}", params.training.end_to_end_learning_rate
+    network = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, name)
     parts = _all_images(context, "b1", "end_to_end")
-    network = build_block(params, keys, context.channels, len(context.class_names), False, f"end to end {key}")
-    with Checkpoint(training_digest({"name": f"end to end {key}"} | _relevant(params), _inputs("b0"))) as checkpoint:
-        rate = params.training.end_to_end_learning_rate
-        history = fit(context.fabric, params, network, parts, f"end to end {key}", rate, checkpoint)
-        _write(end_to_end_folder(key), network, history, sum(len(p.rows) for p in parts), write=context.fabric.is_global_zero)
+    return _train(context, network, parts, name, rate, end_to_end_folder(key), _inputs("b0"))
+
+
+def _train(
+    context: Context, network: Block, parts: list[TrainingSet], name: str, learning_rate: float, folder: Path,
+    inputs: list[Path], described: dict[str, Any] | None = None, validate: Callable[[Block], float] | None = None,
+) -> bool:  # fmt: skip
+    """Train or resume, then write the results, in the first process; returns whether this is the first process."""
+    params, first = context.params, context.fabric.is_global_zero
+    relevant = {"name": name, "params": params.model_dump(mode="json", include=RELEVANT)} | (described or {})
+    with Checkpoint(training_digest(relevant, inputs), first) as checkpoint:
+        history = fit(context.fabric, params, network, parts, name, learning_rate, checkpoint, validate)
+        if first:
+            _write(folder, network, history, sum(len(part.rows) for part in parts))
+    return first
 
 
 def class_rows(label: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,20 +100,14 @@ def _all_images(context: Context, key: str, variant: str) -> list[TrainingSet]:
     return parts
 
 
-def _relevant(params: Params) -> dict:
-    return {"params": params.model_dump(mode="json", include=RELEVANT)}
-
-
 def _inputs(prev: str, variant: str = "") -> list[Path]:
     prepared = [Path("data/prepared/manifest.json"), block_folder("b0") / "encoder.json"]
     features = block_folder(prev) / variant / "features"
     return prepared + sorted(path for path in features.iterdir() if path.suffix in (".npy", ".safetensors"))
 
 
-def _write(folder: Path, network: Block | None, history: Sequence[EpochRow], images: int, write: bool = True) -> None:
+def _write(folder: Path, network: Block | None, history: Sequence[EpochRow], images: int) -> None:
     """block.safetensors, history.csv and timing.json; empty ones for a block that is not built."""
-    if not write:
-        return
     save_weights(folder / "block.safetensors", network.state_dict() if network else {})
     write_csv(folder / "history.csv", HISTORY, [[row[name] for name in HISTORY] for row in history])
     seconds = [row["seconds"] for row in history if row["seconds"] is not None]

