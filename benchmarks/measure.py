@@ -17,16 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.convolutions import convolutions_step
-from benchmarks.networks import (
-    LEARNING_RATE,
-    NETWORKS,
-    HostFeed,
-    build,
-    random_labels,
-    random_spikes,
-    resnet9,
-    training_step,
-)  # fmt: skip
+from benchmarks.networks import LEARNING_RATE, NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
 from benchmarks.peers import neurons_of
 from benchmarks.peers.common import PeerNetwork
 from pipeline.config import Params
@@ -82,7 +73,11 @@ def _own(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarra
     dtype = spike_dtype(params.compute)
     feed = HostFeed(host)
     if mode == "train":
-        step = training_step(params, block, feed, label)
+        train = training_step(params, block, feed, label, len(label))
+
+        def step() -> None:
+            train(0)
+
     else:
         keep_freed_memory()
         micro = params.compute.micro_batch
@@ -103,7 +98,7 @@ def _peer(name: str, params: Params, keys: Sequence[str], host: np.ndarray, labe
     if how["keep_freed_memory"]:
         keep_freed_memory()
     peer = neurons_of(name)
-    network: nn.Module = PeerNetwork(params, keys, build(params, keys), peer)
+    network = PeerNetwork(params, keys, build(params, keys), peer)
     if how["channels_last"]:
         network = network.to(memory_format=torch.channels_last)
     if how.get("compile"):
@@ -129,16 +124,20 @@ def _peer(name: str, params: Params, keys: Sequence[str], host: np.ndarray, labe
         with torch.inference_mode():
             forward(len(host))
 
-    return train if mode == "train" else infer, lambda: saved_bytes_per_image(forward, network, len(host))
+    def saved() -> float:
+        # Other batch sizes would compile anew, so a compiled network is measured at this one.
+        if how.get("compile"):
+            return _saved(forward, network, len(host)) / len(host)
+        return saved_bytes_per_image(forward, network, len(host))
+
+    return train if mode == "train" else infer, saved
 
 
-def _compile_neurons(network: nn.Module) -> None:
+def _compile_neurons(network: PeerNetwork) -> None:
     """torch.compile for every layer's neurons: the loop over time is unrolled and fused."""
     torch._dynamo.config.recompile_limit = 64
-    for index, neurons in enumerate(network.neurons):
-        network.neurons[index] = torch.compile(neurons, dynamic=False)
-    if network.hidden is not None:
-        network.hidden_neurons = torch.compile(network.hidden_neurons, dynamic=False)
+    for neurons in [*network.neurons, *([network.hidden_neurons] if network.hidden_neurons is not None else [])]:
+        neurons.compile(dynamic=False)
 
 
 def saved_bytes_per_image(forward: Callable[[int], Tensor], network: nn.Module, most: int) -> float:

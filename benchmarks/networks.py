@@ -38,9 +38,8 @@ def resnet9_blocks(width: int, hidden: int) -> list[tuple[list[dict[str, Any]], 
 
 
 def equal_blocks(count: int, width: int, hidden: int) -> list[tuple[list[dict[str, Any]], int]]:
-    """A stem, then residual units of one width: `count` blocks whose memory hardly differs."""
-    first = [{"kind": "pool", "size": 2}, {"kind": "residual", "channels": width}]
-    return [(first if i == 0 else [{"kind": "residual", "channels": width}], hidden) for i in range(count)]
+    """`count` blocks of one residual unit each, all of one width, for memory against depth."""
+    return [([{"kind": "residual", "channels": width}], hidden)] * count
 
 
 def make_params(
@@ -102,21 +101,21 @@ class HostFeed:
         return time_major(host, device, dtype)
 
 
-def training_step(params: Params, block: Block, feed: Any, label: np.ndarray) -> Callable[[], None]:
-    """One optimiser step as `pipeline.training.loop` makes it: micro-batches whose gradients add up, then Adam.
+def training_step(params: Params, block: Block, feed: Any, label: np.ndarray, batch: int) -> Callable[[int], None]:
+    """One optimiser step on the batch that starts at a given row, as `pipeline.training.loop` makes it: micro-batches
+    whose gradients add up, then Adam.
 
     `make_fabric` also calls `keep_freed_memory`, as in every training.
     """
     fabric = make_fabric(params.compute)
     block = to_device(fabric, block)
     optimizer = torch.optim.Adam(block.parameters(), lr=LEARNING_RATE)
-    batch, micro = len(label), params.compute.micro_batch
-    rows = np.arange(batch)
+    micro, rows = params.compute.micro_batch, np.arange(len(label))
     part = TrainingSet(feed, rows, label)
 
-    def step() -> None:
-        for start in range(0, batch, micro):
-            piece = MicroBatch(part, rows[start : start + micro], batch, start + micro >= batch)
+    def step(first: int) -> None:
+        for start in range(first, first + batch, micro):
+            piece = MicroBatch(part, rows[start : min(start + micro, first + batch)], batch, start + micro >= first + batch)
             _accumulate(fabric, params, block, piece, piece.read(0))
         _step(fabric, block, optimizer)
 

@@ -2,7 +2,8 @@
 
 Runs the experiment in force once per seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`), and
 writes every number of reports/summary.json for each seed, with mean and sample standard deviation, to
-reports/published/<experiment>/seeds.csv and seeds.md. What has run already comes from DVC's cache.
+reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: mean plus
+and minus three standard deviations. What has run already comes from DVC's cache.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import pandas as pd
 from pipeline.config import load_params
 
 PUBLISHED = Path("reports/published")
+WIDTH = 3  # standard deviations
 TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup")
 
 
@@ -35,7 +37,20 @@ def main() -> None:
     table.to_csv(folder / "seeds.csv", index_label="metric", float_format="%.6g", lineterminator="\n")
     heading = f"# {experiment} over {len(seeds)} seeds\n\nMade by `python -m benchmarks.seeds {' '.join(map(str, seeds))}`.\n\n"
     (folder / "seeds.md").write_text(heading + as_markdown(table))
+    (folder / "expectations.yaml").write_text(expectations(table, len(seeds)))
     print(as_markdown(table))
+
+
+def expectations(table: pd.DataFrame, seeds: int) -> str:
+    """Bands for params.yaml: mean -+ 3 standard deviations, an accuracy at most 1."""
+    rows = []
+    for metric, row in table.iterrows():
+        if str(metric).startswith(("accuracy", "efficiency")) and row["std"] > 0:
+            low, high = row["mean"] - WIDTH * row["std"], row["mean"] + WIDTH * row["std"]
+            high = min(high, 1.0) if str(metric).startswith("accuracy") else high
+            source = f"own, {seeds} seeds: mean {row['mean']:.4f}, sd {row['std']:.4f}; band mean -+ {WIDTH} sd"
+            rows.append(f'  - {{metric: {metric}, min: {low:.4f}, max: {high:.4f}, source: "{source}"}}\n')
+    return "expectations:\n" + "".join(rows)
 
 
 def run_seed(experiment: str, seed: int) -> dict[str, Any]:

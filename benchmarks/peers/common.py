@@ -6,6 +6,7 @@ just this; snnTorch and Norse documents loop over the steps, which is slower), s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,19 +49,20 @@ class PeerNetwork(nn.Module):
         self.synapses, self.shortcuts, self.neurons = nn.ModuleList(), nn.ModuleDict(), nn.ModuleList()
         for plan in self.plans:
             neuron = LIF(leak, plan.threshold, default.damping, default.delay)
-            layer = block.trunk.layers[plan.name]
+            layer: Any = block.trunk.layers[plan.name]
             self.synapses.append(_synapse(plan, getattr(layer, "weight", None), peer.lif_scale(leak)))
             if plan.shortcut:
-                shortcut = _conv(layer.shortcut / peer.lif_scale(leak), plan.stride_shortcut)
-                self.shortcuts[plan.name] = shortcut
+                self.shortcuts[plan.name] = _conv(layer.shortcut, plan.stride_shortcut, peer.lif_scale(leak))
             self.neurons.append(peer.pool(neuron) if plan.kind == "pool" else peer.fire(neuron))
-        self.hidden = None
-        if block.hidden is not None:
+        self.hidden: nn.Module | None = None
+        self.hidden_neurons: nn.Module | None = None
+        hidden_plan = plans[keys[-1]].hidden
+        if block.hidden is not None and hidden_plan is not None:
             shape = self.plans[-1].outputs
             # Ours runs features over [H, W, C], torch's flatten over [C, H, W].
             weight = block.hidden.weight.detach().unflatten(1, (shape[1], shape[2], shape[0])).permute(0, 3, 1, 2).flatten(1)
             self.hidden = _linear(weight / peer.lif_scale(leak))
-            self.hidden_neurons = peer.fire(LIF(leak, plans[keys[-1]].hidden.threshold, default.damping, default.delay))
+            self.hidden_neurons = peer.fire(LIF(leak, hidden_plan.threshold, default.damping, default.delay))
             self.names.append("hidden")
         self.out = _linear(block.readout / peer.readout_scale(leak))
         self.readout = peer.readout(leak)
@@ -76,7 +78,7 @@ class PeerNetwork(nn.Module):
                 current = current + _folded(self.shortcuts[plan.name], unit_input)
             spikes = _kept(neurons(current), record)
         flat = spikes.flatten(2)
-        if self.hidden is not None:
+        if self.hidden is not None and self.hidden_neurons is not None:
             flat = _kept(self.hidden_neurons(self.hidden(flat)), record)
         return self.readout(self.out(flat))
 
@@ -92,13 +94,13 @@ def _kept(spikes: Tensor, record: list[Tensor] | None) -> Tensor:
 
 
 def _synapse(plan: LayerPlan, weight: Tensor | None, scale: float) -> nn.Module:
-    return nn.AvgPool2d(plan.stride) if weight is None else _conv(weight / scale, plan.stride)
+    return nn.AvgPool2d(plan.stride) if weight is None else _conv(weight, plan.stride, scale)
 
 
-def _conv(weight: Tensor, stride: int) -> nn.Conv2d:
+def _conv(weight: Any, stride: int, scale: float) -> nn.Conv2d:
     outputs, inputs, size, _ = weight.shape
     conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
-    conv.weight.data.copy_(weight.detach())
+    conv.weight.data.copy_(weight.detach() / scale)
     return conv
 
 

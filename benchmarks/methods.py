@@ -1,0 +1,197 @@
+"""`python -m benchmarks.methods`: BlocTrain beside end-to-end training, in time per epoch and in memory by depth.
+
+Time: one epoch of each of ResNet-9's three blocks (their sum is BlocTrain's epoch) and of the whole network end to end,
+on the same random images at the same batch size; the blocks' inputs once from cached features, once recomputed
+through the frozen prefix (the paper's way; it reports 1.13 times end to end). Memory: networks of 3, 4, 6 and 8
+equal residual blocks. Every measurement is a process of its own. Writes methods.json, methods.md and memory_by_depth.png.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.measure import peak_rss_mb, saved_bytes_per_image
+from benchmarks.methods_report import write_reports
+from benchmarks.networks import (
+    CHANNELS,
+    HostFeed,
+    build,
+    equal_blocks,
+    make_params,
+    paper_bytes_per_image,
+    random_labels,
+    random_spikes,
+    resnet9_blocks,
+    training_step,
+)
+from benchmarks.run import ROOT, machine
+from pipeline.config import Params
+from pipeline.encoding import SpikeFile, write_spikes
+from pipeline.files import write_json
+from pipeline.network import Block, Trunk, build_trunk
+from pipeline.neuron.precision import spike_dtype
+from pipeline.training.feed import PrefixFeed, time_major
+
+CPU = torch.device("cpu")
+FOLDER = Path("reports/benchmark")
+DEPTHS = (3, 4, 6, 8)
+WIDTH, HIDDEN = 16, 64
+PAPER_SLOWDOWN = 1.13
+"""Sections 5.2 and 6.4.2 of the paper, ResNet-9 at the same batch size: BlocTrain's training time over end-to-end training's."""
+
+
+class FileFeed:
+    """Cached features as training reads them: bit-packed spike trains on disk."""
+
+    def __init__(self, path: Path):
+        self.file = SpikeFile(path)
+
+    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
+        return self.file.read(rows)
+
+    to_device = HostFeed.to_device
+
+
+def measure_epoch(order: dict[str, Any]) -> dict[str, Any]:
+    """Seconds of one epoch of the blocks `keys` (one block, or all of them end to end), and its memory.
+
+    `order` has family ("resnet9" or "equal"), depth, keys, source ("encoded", "cached" or "recompute"), images, batch,
+    micro_batch, steps.
+    """
+    blocks = resnet9_blocks(16, 256) if order["family"] == "resnet9" else equal_blocks(order["depth"], WIDTH, HIDDEN)
+    params = make_params(blocks, order["steps"], order["micro_batch"])
+    keys, images, batch = order["keys"], order["images"], order["batch"]
+    host, label = random_spikes(images, order["steps"]), random_labels(images)
+    before = params.chain_to(keys[0])[:-1]
+    with tempfile.TemporaryDirectory() as folder:
+        prefix, feature_seconds = None, 0.0
+        feed: Any = HostFeed(host)
+        if before:
+            prefix = build_trunk(params, before, CHANNELS).requires_grad_(False)
+        if prefix is not None and order["source"] == "cached":
+            feed, feature_seconds = _cached(params, prefix, host, Path(folder) / "train")
+        elif prefix is not None:
+            feed = PrefixFeed(HostFeed(host), prefix)  # type: ignore[arg-type]
+        block = build(params, keys)
+        start_rss = peak_rss_mb()
+        step = training_step(params, block, feed, label, batch)
+        step(0)
+        started = time.perf_counter()
+        for first in range(0, images - batch + 1, batch):
+            step(first)
+        seconds = time.perf_counter() - started
+        return order | {
+            "seconds": seconds, "feature_seconds": feature_seconds, "peak_rss_mb": peak_rss_mb(), "start_rss_mb": start_rss,
+            "saved_bytes_per_image": _saved(params, block, feed), "paper_bytes_per_image": paper_bytes_per_image(params, keys),
+        }  # fmt: skip
+
+
+def _cached(params: Params, prefix: Trunk, host: np.ndarray, path: Path) -> tuple[FileFeed, float]:
+    """The features of all images, and the seconds that making them took (once per noise realisation)."""
+    micro, dtype = params.compute.micro_batch, spike_dtype(params.compute)
+    started = time.perf_counter()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        chunks = (
+            prefix(time_major(host[s : s + micro], CPU, dtype)).to(torch.int8).numpy().swapaxes(0, 1)
+            for s in range(0, len(host), micro)
+        )
+        write_spikes(path, chunks, len(host), signed=False)
+    return FileFeed(path), time.perf_counter() - started
+
+
+def _saved(params: Params, block: Block, feed: Any) -> float:
+    dtype = spike_dtype(params.compute)
+
+    def forward(images: int) -> torch.Tensor:
+        spikes = feed.to_device(feed.read(np.arange(images), 0), CPU, dtype)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            return block(spikes).logits
+
+    return saved_bytes_per_image(forward, block, 3)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods", description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=256, help="random images per epoch (default 256)")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--micro-batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--smoke", action="store_true", help="8 images, batch 4, T = 5, one repeat, depths 3 and 4")
+    parser.add_argument("--output", type=Path, default=FOLDER)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.child:
+        print(json.dumps(measure_epoch(json.loads(options.child))))
+        return
+    if options.smoke:
+        options.images, options.batch, options.micro_batch, options.steps, options.repeats = 8, 4, 4, 5, 1
+    common = {"images": options.images, "batch": options.batch, "steps": options.steps, "micro_batch": options.micro_batch}
+    epochs = _epochs(common, options.repeats)
+    depths = _depths(common | {"images": options.batch, "micro_batch": options.batch}, (3, 4) if options.smoke else DEPTHS)
+    summary = {"machine": machine(), "epoch": epochs, "by_depth": depths, "paper_slowdown": PAPER_SLOWDOWN}
+    write_json(options.output / "methods.json", summary)
+    write_reports(options.output, summary)
+    print(f"wrote {options.output}/methods.json, methods.md and memory_by_depth.png")
+
+
+def _epochs(common: dict[str, Any], repeats: int) -> dict[str, Any]:
+    """Seconds per epoch of each block and of the whole, alternating, and BlocTrain's over end to end's."""
+    jobs = {"end_to_end": (["b1", "b2", "b3"], "encoded"), "b1": (["b1"], "encoded")}
+    for key in ("b2", "b3"):
+        jobs |= {f"{key}_cached": ([key], "cached"), f"{key}_recompute": ([key], "recompute")}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
+    for repeat in range(repeats):
+        for name, (keys, source) in jobs.items():
+            row = _run({"family": "resnet9", "depth": 3, "keys": keys, "source": source} | common)
+            found[name].append(row)
+            print(f"repeat {repeat + 1}/{repeats}: {name} {row['seconds']:.2f} s per epoch", flush=True)
+    seconds = {name: [row["seconds"] for row in rows] for name, rows in found.items()}
+    ratios = {}
+    for source in ("cached", "recompute"):
+        parts = zip(seconds["b1"], seconds[f"b2_{source}"], seconds[f"b3_{source}"], strict=True)
+        by_repeat = [sum(part) / whole for part, whole in zip(parts, seconds["end_to_end"], strict=True)]
+        ratios[source] = {"median": median(by_repeat), "min": min(by_repeat), "max": max(by_repeat)}
+    features = {name: median(row["feature_seconds"] for row in rows) for name, rows in found.items() if "cached" in name}
+    return common | {"seconds": {name: median(values) for name, values in seconds.items()}, "seconds_by_repeat": seconds,
+                     "feature_seconds": features, "bloctrain_over_end_to_end": ratios}  # fmt: skip
+
+
+def _depths(common: dict[str, Any], depths: Sequence[int]) -> list[dict[str, Any]]:
+    """Memory of training by number of blocks: BlocTrain's largest block (the first or the last) and end to end."""
+    rows = []
+    for depth in depths:
+        keys = [f"b{i}" for i in range(1, depth + 1)]
+        for method, chosen in (("bloctrain", [keys[:1], keys[-1:]]), ("end_to_end", [keys])):
+            order = {"family": "equal", "depth": depth, "source": "recompute"} | common
+            measured = [_run(order | {"keys": part}) for part in chosen]
+            row = {"method": method, "depth": depth, "batch": common["batch"], "steps": common["steps"]}
+            for name in ("peak_rss_mb", "start_rss_mb", "saved_bytes_per_image", "paper_bytes_per_image"):
+                row[name] = max(found[name] for found in measured)
+            rows.append(row)
+            print(f"{depth} blocks, {method}: peak {row['peak_rss_mb']:.0f} MB, "
+                  f"{row['saved_bytes_per_image'] / 1e6:.2f} MB saved per image", flush=True)  # fmt: skip
+    return rows
+
+
+def _run(order: dict[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.methods", "--child", json.dumps(order)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{order}: failed\n{done.stderr}")
+    row: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Measurements in fresh processes, within a time budget and the free memory."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+STARTUP, TRACING, COMPILING = 6.0, 20.0, 100.0
+"""Seconds that a process needs before it measures: imports, data; torch.compile with a warm and with a cold cache."""
+
+
+class Runner:
+    """Runs measurements, remembers their rates, and refuses what will not fit the time or the memory left."""
+
+    def __init__(self, budget_seconds: float, seconds: float):
+        self.started, self.budget, self.seconds = time.perf_counter(), budget_seconds, seconds
+        self.rates: dict[tuple[str, ...], float] = {}
+        self.saved: dict[tuple[str, ...], float] = {}
+        self.compiled: set[tuple[str, ...]] = set()
+        self.skipped: list[str] = []
+
+    @property
+    def left(self) -> float:
+        return self.budget - (time.perf_counter() - self.started)
+
+    def run(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        """The measured row, or None with the reason in `skipped`."""
+        name = describe(order)
+        needed, memory = self._expected_seconds(order), self._expected_bytes(order)
+        if needed > self.left:
+            return self._skip(
+                f"{name}: would take about {needed:.0f} s and {max(self.left, 0):.0f} s of the time budget are left"
+            )
+        if memory > 0.85 * free_bytes():
+            return self._skip(f"{name}: would need about {memory / 1e9:.1f} GB and {free_bytes() / 1e9:.1f} GB are free")
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", json.dumps(order | {"seconds": self.seconds})]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=self.left + 60, cwd=ROOT)
+        except subprocess.TimeoutExpired:
+            return self._skip(f"{name}: took longer than the time left")
+        if done.returncode:
+            return self._skip(f"{name}: failed ({(done.stderr.strip().splitlines() or ['killed, out of memory?'])[-1]})")
+        row: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        if order["configuration"].get("compile"):
+            self.compiled.add(_compiled_key(order))
+        work = order["steps"]
+        key = (order["implementation"], order["network"], order["mode"])
+        self.rates[key] = row["images_per_s"] * work
+        if row["saved_bytes_per_image"]:
+            self.saved[key[:2]] = row["saved_bytes_per_image"] / work
+        print(f"[{self.left / 60:5.1f} min left] {name}: {row['images_per_s']:.1f} images/s, "
+              f"peak {row['peak_rss_mb']:.0f} MB", flush=True)  # fmt: skip
+        return row
+
+    def _expected_seconds(self, order: dict[str, Any]) -> float:
+        """Start-up, a warm-up step and at least one timed step, from the rate known for this or a smaller network."""
+        name, network, mode = order["implementation"], order["network"], order["mode"]
+        rate = self.rates.get((name, network, mode)) or self.rates.get((name, network, "train"))
+        if rate is None and (smaller := self.rates.get((name, "resnet9-block1", "train"))):
+            rate = smaller / 2.5
+        startup = STARTUP
+        if order["configuration"].get("compile"):
+            startup += COMPILING if _compiled_key(order) not in self.compiled else TRACING
+        if rate is None:
+            return startup
+        step = order["batch"] * order["steps"] / rate
+        return startup + 2 * step + max(0, self.seconds - step)
+
+    def _expected_bytes(self, order: dict[str, Any]) -> float:
+        """1 GB for the program, and twice what is saved for backward (its gradients live at the same time)."""
+        known = self.saved.get((order["implementation"], order["network"]))
+        if known is None and (smaller := self.saved.get((order["implementation"], "resnet9-block1"))):
+            known = smaller * 1.6
+        images = min(order["batch"], order["configuration"].get("micro_batch", order["batch"]))
+        return 1e9 + 2.0 * (known or 2e5) * order["steps"] * images * (1 if order["mode"] == "train" else 0.5)
+
+    def _skip(self, reason: str) -> dict[str, Any] | None:
+        self.skipped.append(reason)
+        print(f"skipped: {reason}", flush=True)
+        return None
+
+
+def _compiled_key(order: dict[str, Any]) -> tuple[str, ...]:
+    """Compiled code is for one shape; the compiler keeps it on disk for later processes."""
+    return tuple(str(order[name]) for name in ("implementation", "network", "steps", "batch", "mode"))
+
+
+def describe(order: dict[str, Any]) -> str:
+    how = ", ".join(describe_configuration(order["configuration"]))
+    return f"{order['implementation']} {order['network']} T={order['steps']} B={order['batch']} {order['mode']} ({how})"
+
+
+def describe_configuration(how: dict[str, Any]) -> list[str]:
+    words = ["bf16" if how["precision"] == "bf16" else "float32"]
+    if "micro_batch" in how:
+        words.append(f"micro-batches of {how['micro_batch']}")
+    if "channels_last" in how:
+        words.append("channels last" if how["channels_last"] else "contiguous")
+    if how.get("keep_freed_memory"):
+        words.append("freed memory kept")
+    if how.get("compile"):
+        words.append("neurons by torch.compile")
+    return words
+
+
+def free_bytes() -> float:
+    """Memory that can be had without swapping."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        line = next(line for line in info.read_text().splitlines() if line.startswith("MemAvailable"))
+        return int(line.split()[1]) * 1024
+    return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def machine() -> str:
+    """Processor, threads, memory and the versions that decide the speed."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = lines[0].split(":", 1)[1].strip() if lines else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{cpu}, {torch.get_num_threads()} threads, {memory:.0f} GiB, torch {torch.__version__}, {platform.system()}"

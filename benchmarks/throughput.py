@@ -1,0 +1,165 @@
+"""`python -m benchmarks.throughput`: this project and its peers side by side, alternating, in one run.
+
+Writes reports/benchmark/throughput.json (one row per implementation, network, steps, batch and mode), throughput.md,
+throughput.png and agreement.json. First it checks that all emit the same spikes, then it finds each
+implementation's best configuration, then it measures: first training at T = 25, three times, then the rest.
+"""
+
+import argparse
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.agreement import compare, sentences
+from benchmarks.networks import NETWORKS, paper_bytes_per_image, resnet9
+from benchmarks.peers import PEERS, installed
+from benchmarks.report import write_figure, write_table
+from benchmarks.run import Runner, describe_configuration, machine
+from pipeline.files import write_json
+
+FOLDER = Path("reports/benchmark")
+OWN = ("bloctrain", "bloctrain-float32")
+BLOCK, WHOLE = "resnet9-block1", "resnet9"
+Cell = tuple[str, int, int, str]
+FOCUS: list[Cell] = [(network, 25, batch, "train") for network in (BLOCK, WHOLE) for batch in (64, 16)]
+OTHERS: list[Cell] = [
+    (BLOCK, 25, 64, "infer"), (BLOCK, 25, 16, "infer"), (BLOCK, 100, 16, "train"), (BLOCK, 100, 64, "train"),
+    (WHOLE, 25, 64, "infer"), (WHOLE, 25, 16, "infer"), (WHOLE, 100, 16, "train"), (BLOCK, 100, 16, "infer"),
+    (BLOCK, 100, 64, "infer"), (WHOLE, 100, 16, "infer"), (WHOLE, 100, 64, "train"), (WHOLE, 100, 64, "infer"),
+]  # fmt: skip
+SMOKE: list[Cell] = [(BLOCK, 5, 4, "train"), (BLOCK, 5, 4, "infer")]
+COMPILED = ("spikingjelly", "norse")
+"""Peers worth a try with torch.compile: at batch 4 on one thread it made SpikingJelly and Norse faster, snnTorch slower."""
+PEER_CANDIDATES: list[dict[str, Any]] = [
+    {"precision": precision, "channels_last": last, "keep_freed_memory": True}
+    for precision, last in (("32", False), ("32", True), ("bf16", True))
+]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each important cell (default 5)")
+    parser.add_argument("--minutes", type=float, default=25.0, help="time budget (default 25); what does not fit is skipped")
+    parser.add_argument("--only", nargs="+", choices=[*OWN, *PEERS], help="implementations to measure (default: all installed)")
+    parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile on the peers (minutes when cold)")
+    parser.add_argument("--smoke", action="store_true", help="one repeat, batch 4, T = 5: does everything run?")
+    parser.add_argument("--output", type=Path, default=FOLDER, help=f"folder of the results (default {FOLDER})")
+    options = parser.parse_args(arguments)
+    names = options.only or [*OWN, *installed()]
+    for missing in [peer for peer in PEERS if not options.only and peer not in names]:
+        print(f"{missing} is not installed (pip install -e '.[benchmark]'): left out")
+    runner = Runner(60 * options.minutes, 0.2 if options.smoke else 3.0)
+    steps = 5 if options.smoke else 25
+    print("do all emit the same spikes?", flush=True)
+    agreement = compare(resnet9(steps, precision="32"), NETWORKS[WHOLE], 1 if options.smoke else 4)
+    agreement = [row for row in agreement if row["implementation"] in names]
+    print("\n".join(sentences(agreement)), flush=True)
+    write_json(options.output / "agreement.json", agreement)
+    cells = SMOKE if options.smoke else FOCUS + OTHERS
+    best = calibrate(runner, names, cells, options.smoke, not options.no_compile)
+    measured = measure_cells(runner, best, cells, 1 if options.smoke else options.repeats)
+    rows = summarise(measured)
+    write_json(options.output / "throughput.json", rows)
+    write_table(options.output / "throughput.md", rows, agreement, runner.skipped)
+    write_figure(options.output, rows)
+    print(f"wrote {options.output}/throughput.json, throughput.md and throughput.png")
+
+
+def calibrate(
+    runner: Runner, names: list[str], cells: list[Cell], smoke: bool, compiling: bool
+) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """The fastest configuration of each implementation by (implementation, steps, batch), on the first block in training.
+
+    A peer is tried in float32 and bf16 autocast, contiguous and channels last, then without `keep_freed_memory`, then
+    with its neurons compiled (`COMPILED`); this project in micro-batches of several sizes. With T = 100 peers take over
+    what was best with T = 25, uncompiled, for the unrolled loop takes minutes to compile; micro-batches are tried again.
+    """
+    best: dict[tuple[str, int, int], dict[str, Any]] = {}
+    for steps, batch in dict.fromkeys((cell[1], cell[2]) for cell in cells):
+        for name in names:
+            if smoke:
+                best[name, steps, batch] = _own(name, 4) if name in OWN else PEER_CANDIDATES[0]
+            elif name in OWN:
+                # The float32 network is a reference and takes over what was best in bf16.
+                sizes = [8, 16, 32] if steps <= 25 else [4, 8, 16]
+                tried = [] if name == OWN[1] else [_own(name, size) for size in sizes if size <= batch]
+                reference = best.get((OWN[0], steps, batch), _own(name, 16))
+                best[name, steps, batch] = _fastest(runner, name, steps, batch, tried) or _own(name, reference["micro_batch"])
+            elif (name, 25, batch) in best:
+                best[name, steps, batch] = {key: value for key, value in best[name, 25, batch].items() if key != "compile"}
+            else:
+                found = _fastest(runner, name, steps, batch, PEER_CANDIDATES) or PEER_CANDIDATES[0]
+                more = [found, found | {"keep_freed_memory": False}]
+                more += [found | {"compile": True}] if compiling and name in COMPILED else []
+                best[name, steps, batch] = _fastest(runner, name, steps, batch, more) or found
+            print(f"best of {name} at T={steps}, batch {batch}: {', '.join(describe_configuration(best[name, steps, batch]))}")
+    return best
+
+
+def _own(name: str, micro_batch: int) -> dict[str, Any]:
+    return {"precision": "bf16" if name == "bloctrain" else "32", "micro_batch": micro_batch}
+
+
+def _fastest(runner: Runner, name: str, steps: int, batch: int, candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
+    rates = []
+    for how in candidates:
+        row = runner.run(_order(name, (BLOCK, steps, batch, "train"), how))
+        rates.append(row["images_per_s"] if row else 0.0)
+    return candidates[rates.index(max(rates))] if rates and max(rates) > 0 else None
+
+
+def _order(name: str, cell: Cell, how: dict[str, Any]) -> dict[str, Any]:
+    network, steps, batch, mode = cell
+    return {"implementation": name, "network": network, "steps": steps, "batch": batch, "mode": mode, "configuration": how}
+
+
+def measure_cells(
+    runner: Runner, best: dict[tuple[str, int, int], dict[str, Any]], cells: list[Cell], repeats: int
+) -> list[dict[str, Any]]:
+    """The important cells three times, the others once, the important ones again as long as there is time.
+
+    Each cell runs all implementations in turn, starting with another one each time.
+    """
+    names = list(dict.fromkeys(name for name, _, _ in best))
+    with_rate = [*names, "convolutions"] if OWN[0] in names else names
+    measured = []
+    focus = [cell for cell in cells if cell in FOCUS]
+    rest = [cell for cell in cells if cell not in FOCUS]
+    rounds = [(repeat, focus) for repeat in range(repeats)]
+    rounds.insert(min(3, repeats), (0, rest))
+    for repeat, chosen_cells in rounds:
+        for cell in chosen_cells:
+            chosen = with_rate if cell[3] == "train" and cell[1] <= 25 else [name for name in names if name != OWN[1]]
+            shift = repeat % len(chosen)
+            for name in chosen[shift:] + chosen[:shift]:
+                how = best[OWN[0] if name == "convolutions" else name, cell[1], cell[2]]
+                row = runner.run(_order(name, cell, how))
+                if row:
+                    measured.append(row | {"repeat": repeat})
+    return measured
+
+
+def summarise(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Medians over the repeats, with the spread, one row per implementation and cell."""
+    here = machine()
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in measured:
+        groups.setdefault((row["network"], row["steps"], row["mode"], row["batch"], row["implementation"]), []).append(row)
+    rows = []
+    for (network, steps, mode, batch, name), repeats in groups.items():
+        speeds = [row["images_per_s"] for row in repeats]
+        rows.append({
+            "implementation": name, "network": network, "steps": steps, "batch": batch, "mode": mode,
+            "images_per_s": median(speeds), "images_per_s_min": min(speeds), "images_per_s_max": max(speeds),
+            "images_per_s_by_repeat": {str(row["repeat"]): row["images_per_s"] for row in repeats},
+            "repeats": len(repeats), "peak_rss_mb": median(row["peak_rss_mb"] for row in repeats),
+            "start_rss_mb": median(row["start_rss_mb"] for row in repeats),
+            "saved_bytes_per_image": repeats[0]["saved_bytes_per_image"],
+            "paper_bytes_per_image": paper_bytes_per_image(resnet9(steps), NETWORKS[network]),
+            "configuration": ", ".join(describe_configuration(repeats[0]["configuration"])), "machine": here,
+        })  # fmt: skip
+    return rows
+
+
+if __name__ == "__main__":
+    main()
