@@ -64,11 +64,10 @@ def run_seed(experiment: str, seed: int) -> dict[str, Any]:
 
 def revision(name: str) -> str:
     """The git revision of the newest DVC experiment of that name."""
-    listed = subprocess.run(["dvc", "exp", "list", "--name-only"], check=True, capture_output=True, text=True)
-    if name not in listed.stdout.split():
-        sys.exit(f"error: DVC has no experiment {name}; see the messages above")
-    refs = subprocess.run(["git", "for-each-ref", "--format=%(refname)", "refs/exps"], check=True, capture_output=True, text=True)
-    return next(ref for ref in refs.stdout.split() if ref.endswith(f"/{name}"))
+    newest_first = ["git", "for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps"]
+    refs = subprocess.run(newest_first, check=True, capture_output=True, text=True).stdout.split()
+    found = [ref for ref in refs if ref.endswith(f"/{name}")]
+    return found[0] if found else sys.exit(f"error: DVC has no experiment {name}; see the messages above")
 
 
 def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, float]:

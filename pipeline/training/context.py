@@ -12,6 +12,7 @@ from pipeline.encoding import FIXED, Encoder
 from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
+from pipeline.neuron.engine import choose_scans
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
@@ -33,8 +34,11 @@ class Context:
     def open(cls, params: Params, devices: int = 1) -> "Context":
         """Read the manifest and the encoder, and launch `devices` processes."""
         manifest = read_json("data/prepared/manifest.json")
+        fabric = make_fabric(params.compute, devices)
+        if fabric.is_global_zero:
+            print(choose_scans(params.compute.kernel, fabric.device.type)[1], flush=True)
         encoder = Encoder.load(block_folder("b0") / "encoder.json")
-        return cls(params, make_fabric(params.compute, devices), encoder, manifest["image_shape"][0], manifest["class_names"])
+        return cls(params, fabric, encoder, manifest["image_shape"][0], manifest["class_names"])
 
     @property
     def cached(self) -> int:
