@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ def expectations(table: pd.DataFrame, seeds: int) -> str:
     """Bands for params.yaml: mean -+ 3 standard deviations, an accuracy at most 1."""
     rows = []
     for metric, row in table.iterrows():
-        if str(metric).startswith(("accuracy", "efficiency")) and row["std"] > 0:
-            low, high = row["mean"] - WIDTH * row["std"], row["mean"] + WIDTH * row["std"]
+        if str(metric).startswith(("accuracy", "efficiency")) and row["std"] > 1e-6:
+            low = floor((row["mean"] - WIDTH * row["std"]) * 1e4) / 1e4
+            high = ceil((row["mean"] + WIDTH * row["std"]) * 1e4) / 1e4
             high = min(high, 1.0) if str(metric).startswith("accuracy") else high
             source = f"own, {seeds} seeds: mean {row['mean']:.4f}, sd {row['std']:.4f}; band mean -+ {WIDTH} sd"
             rows.append(f'  - {{metric: {metric}, min: {low:.4f}, max: {high:.4f}, source: "{source}"}}\n')

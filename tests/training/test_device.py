@@ -15,7 +15,7 @@ def test_cuda_without_a_device_is_one_line(monkeypatch, refusal):
 def test_too_few_cuda_devices_are_one_line(monkeypatch, refusal):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert "compute.devices 2 but 1 CUDA" in refusal(make_fabric, ComputeParams(device="cuda", devices=2))
+    assert "compute.devices 2 but 1 CUDA" in refusal(make_fabric, ComputeParams(device="cuda", devices=2), 2)
 
 
 def test_auto_is_the_cpu_where_there_is_no_cuda(monkeypatch):

@@ -1,0 +1,43 @@
+"""Cached features and recomputed ones: the same spikes, so the same training."""
+
+import pytest
+from safetensors.numpy import load_file
+
+from pipeline.data import prepare
+from pipeline.layout import base_folder, block_folder
+from pipeline.partition.steps import hcd_step, partition_step
+from pipeline.training.methods import train_base, train_block
+from pipeline.training.outputs import forward_base, forward_block
+from stages.encode import main as encode
+
+
+def run_two_blocks(params):
+    prepare(params.data, params.seed)
+    encode(params)
+    for key in ("b1", "b2"):
+        train_block(params, key)
+        forward_block(params, key)
+        hcd_step(params, key)
+        partition_step(params, key)
+        train_base(params, key)
+        forward_base(params, key)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_with_a_realisation_per_epoch_both_modes_agree(folder, make_params, monkeypatch, augmentation):
+    changes = {
+        "training.epochs": 2, "training.augmentation": augmentation, "partition.no_hard_class": "stop",
+        "partition.no_easy_class": "continue", "partition.threshold.value": 1.0,
+    }  # fmt: skip
+    found = {}
+    for mode in ("cached", "recompute"):
+        (folder / mode).mkdir()
+        monkeypatch.chdir(folder / mode)
+        run_two_blocks(make_params(changes | {"features.mode": mode, "features.realisations": 2}))
+        assert (block_folder("b1") / "features" / "prefix.safetensors").exists() == (mode == "recompute")
+        assert (block_folder("b1") / "features" / "train_r1.npy").exists() == (mode == "cached")
+        found[mode] = [load_file(of("b2") / "block.safetensors") for of in (block_folder, base_folder)]
+    for cached, recomputed in zip(found["cached"], found["recompute"], strict=True):
+        assert cached.keys() == recomputed.keys()
+        for name in cached:
+            assert abs(cached[name] - recomputed[name]).max() < 1e-6, name
