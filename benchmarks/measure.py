@@ -20,6 +20,7 @@ from benchmarks.convolutions import convolutions_step
 from benchmarks.networks import LEARNING_RATE, NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
 from benchmarks.peers import neurons_of
 from benchmarks.peers.common import PeerNetwork
+from pipeline.accounting.training_memory import saved_bytes
 from pipeline.config import Params
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import keep_freed_memory
@@ -152,20 +153,7 @@ def saved_bytes_per_image(forward: Callable[[int], Tensor], network: nn.Module, 
 
 
 def _saved(forward: Callable[[int], Tensor], network: nn.Module, images: int) -> int:
-    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = forward(images)
-        loss = nn.functional.cross_entropy(logits, torch.from_numpy(random_labels(images)))
-    del loss, logits
-    return sum(kept.values())
+    return saved_bytes(network, lambda: nn.functional.cross_entropy(forward(images), torch.from_numpy(random_labels(images))))
 
 
 def peak_rss_mb() -> float:

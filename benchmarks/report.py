@@ -102,8 +102,12 @@ def write_figure(folder: Path, rows: list[Row]) -> None:
     networks = list(dict.fromkeys(row["network"] for row in rows))
     panels = [("images_per_s", "train", "training images/s"), ("images_per_s", "infer", "inference images/s"),
               ("peak_rss_mb", "train", "peak MB in training")]  # fmt: skip
+    # A panel compares: one implementation alone (where time ran out) is left to the table.
+    beside = {mode: {row["implementation"] for row in rows if row["mode"] == mode} & set(COLOURS) for mode in ("train", "infer")}
+    alone = len({row["implementation"] for row in rows} & set(COLOURS)) == 1
+    panels = [panel for panel in panels if len(beside[panel[1]]) > 1 or (alone and beside[panel[1]])]
     with style():
-        figure, axes = new_figure(len(panels), len(networks), height=5.6)
+        figure, axes = new_figure(len(panels), len(networks), height=1.9 * len(panels))
         figure.set_figwidth(3.4 * max(len(networks), 1.4))
         for index, axis in enumerate(axes):
             (value, mode, label), network = panels[index // len(networks)], networks[index % len(networks)]

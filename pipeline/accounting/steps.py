@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from pipeline.accounting.inference_cost import Cost, end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import WEIGHT_BITS, classifier_weights, saved_bytes, state_bits, weight_count
@@ -100,8 +101,13 @@ def _saved_mb(params: Params, block, plan: BlockPlan) -> float:
     dtype = spike_dtype(params.compute)
     shape = (params.encoding.time_steps, micro, *plan.inputs[1:], plan.inputs[0])
     spikes = (torch.rand(shape, generator=torch.Generator().manual_seed(0)) < 0.1).to(dtype).permute(0, 1, 4, 2, 3)
-    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-        saved = saved_bytes(block, spikes)
+
+    def forward() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            output = block(spikes)
+        return output.logits.sum() + (0 if output.hcd_logit is None else output.hcd_logit.sum())
+
+    saved = saved_bytes(block, forward)
     return saved * ceil(params.training.batch_size / micro) / 1e6
 
 

@@ -4,12 +4,12 @@ Counted for block i: weights of blocks 1..i and of its classifier at 32 bits; an
 step and image, 32 bits per membrane potential and 1 bit per spike. End to end the same over the whole network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pipeline.network import Block, BlockPlan
+from pipeline.network import BlockPlan
 
 WEIGHT_BITS = 32
 POTENTIAL_BITS = 32
@@ -37,9 +37,9 @@ def state_bits(plans: Sequence[BlockPlan], classes: int, hcd: bool) -> int:
     return neurons * (POTENTIAL_BITS + SPIKE_BITS) + (classes + hcd) * POTENTIAL_BITS
 
 
-def saved_bytes(block: Block, spikes: Tensor) -> int:
-    """Bytes of activations that autograd keeps for backward in one forward pass of `block`; weights are not counted."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in block.parameters()}
+def saved_bytes(network: nn.Module, forward: Callable[[], Tensor]) -> int:
+    """Bytes of activations that autograd keeps for backward of what `forward` returns; weights are not counted."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -49,7 +49,6 @@ def saved_bytes(block: Block, spikes: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = block(spikes)
-        result = output.logits.sum() + (0 if output.hcd_logit is None else output.hcd_logit.sum())
-    del result, output
+        result = forward()
+    del result
     return sum(kept.values())

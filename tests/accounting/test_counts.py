@@ -64,7 +64,8 @@ def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision
     block = build_block(params, ["b1"], 1, 10, False, "test")
     steps, batch = 3, 2
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    saved = saved_bytes(block, torch.zeros(steps, batch, 1, 8, 8, dtype=dtype))
+    spikes = torch.zeros(steps, batch, 1, 8, 8, dtype=dtype)
+    saved = saved_bytes(block, lambda: block(spikes).logits.sum())
     potentials = steps * batch * (4 * 64 + 6) * bytes_per_potential
     input_bits = steps * batch * (2 * 64 + 64) // 8  # two planes for the signed input, one for the hidden layer's
     readout = (batch * 6 + 3 + steps * batch * 6) * 4  # the leaky sum, its weights, and in float32 the spikes summed
