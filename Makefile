@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-faults lint validate benchmark clean
+.PHONY: help setup repro test lint validate benchmark clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +24,7 @@ repro: setup ## run the whole pipeline of params.yaml and say where its report i
 	@echo "report: file://$(CURDIR)/reports/report.html"
 
 test: setup ## run the tests
-	python -m pytest -m "not faults"
-
-test-faults: setup ## kill and break the pipeline on purpose (slow)
-	python -m pytest -m faults
+	python -m pytest
 
 lint: setup ## ruff and mypy
 	ruff check .
