@@ -12,6 +12,20 @@ from pipeline.errors import UserError
 DEFAULT_PATH = Path("params.yaml")
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, of which PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value} is given twice; remove one"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_params(path: Path | str = DEFAULT_PATH) -> Params:
     """The validated parameters.
 
@@ -20,7 +34,7 @@ def load_params(path: Path | str = DEFAULT_PATH) -> Params:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; copy one of experiments/*.yaml to it") from error
     except (IsADirectoryError, PermissionError) as error:

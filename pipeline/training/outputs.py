@@ -131,14 +131,9 @@ def forward_end_to_end(params: Params, key: str) -> None:
     write_outputs(folder, "test", keep.arrays(every)["logits"], np.arange(len(context.class_names)), test.label)
 
 
-def write_outputs(
-    folder: Path, split: str, logits: np.ndarray, classes: np.ndarray, label: np.ndarray, hcd_logit: np.ndarray | None = None
-) -> None:
-    """outputs_<split>.npz: logits float32 `[n, K]` (this block's own), classes int64 `[K]`, label and index int64 `[n]`
-    and, from the second block on, hcd_logit float32 `[n]`."""
+def write_outputs(folder: Path, split: str, logits: np.ndarray, classes: np.ndarray, label: np.ndarray) -> None:
+    """outputs_<split>.npz of a baseline: logits float32 `[n, K]`, classes int64 `[K]`, label and index int64 `[n]`."""
     arrays = {"logits": logits, "classes": classes.astype(np.int64), "label": label, "index": np.arange(len(label))}
-    if hcd_logit is not None:
-        arrays["hcd_logit"] = hcd_logit.astype(np.float32)
     write_arrays(folder / f"outputs_{split}.npz", arrays)
 
 

@@ -143,6 +143,7 @@ INVALID = {
     "undefined alias": b"seed: *other",
     "impossible date": b"experiment: 2024-13-45",
     "too many digits": b"seed: " + b"1" * 5000,
+    "a key twice": b"seed: 1\nseed: 2",
     "bottomless nesting": b"seed: " + b"[" * 3000,
 }
 
