@@ -1,6 +1,6 @@
 """Every figure of the reports, by file name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.files import write_json
@@ -8,6 +8,8 @@ from pipeline.layout import REPORTS
 from pipeline.reporting import figure_cost, figure_partition
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_curves import training_curves
+from pipeline.reporting.figure_experiments import experiments
+from pipeline.reporting.ledger import Entry
 from pipeline.reporting.plot import Drawn, save, style
 from pipeline.reporting.scale import Reference, section_of
 
@@ -29,13 +31,19 @@ FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
 }
 
 
-def draw_figures(facts: Facts, folder: Path) -> None:
-    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each."""
-    paper = Reference(section_of(facts.results.params))
+def draw_figures(facts: Facts, folder: Path, ledger: Sequence[Entry] = ()) -> None:
+    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each.
+
+    `experiments`, the trade-off of this run beside the ledger's, is drawn only where the ledger holds another experiment.
+    """
+    paper = Reference(section_of(facts.results.params, facts.results.dataset))
     texts = {}
     with style():
-        for name, draw in FIGURES.items():
-            drawn = draw(facts, paper)
+        drawings = {name: draw(facts, paper) for name, draw in FIGURES.items()}
+        others = [entry for entry in ledger if entry.name != facts.results.params.experiment]
+        if others:
+            drawings["experiments"] = experiments(facts, paper, others)
+        for name, drawn in drawings.items():
             save(folder, name, drawn)
             texts[name] = {"caption": drawn.caption, "alt": drawn.alt}
     write_json(folder / CAPTIONS, texts)
