@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.experiments import PUBLISHED, as_markdown, run_experiment, show
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from pipeline.config import load_params
 
 WIDTH = 3  # standard deviations
@@ -23,10 +23,13 @@ TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="+")
-    seeds = parser.parse_args().seeds
+    add_jobs(parser)
+    arguments = parser.parse_args()
+    seeds = arguments.seeds
     experiment = load_params().experiment
-    refs = {seed: run_experiment(f"{experiment}-seed-{seed}", {"seed": seed}) for seed in seeds}
-    table = pd.DataFrame({f"seed {seed}": flatten(json.loads(show(ref, "reports/summary.json"))) for seed, ref in refs.items()})
+    refs = run_experiments({f"{experiment}-seed-{seed}": {"seed": seed} for seed in seeds}, arguments.jobs)
+    summaries = [flatten(json.loads(show(ref, "reports/summary.json"))) for ref in refs.values()]
+    table = pd.DataFrame({f"seed {seed}": numbers for seed, numbers in zip(seeds, summaries, strict=True)})
     table = table[[not name.startswith(TIMED) for name in table.index]]
     numbers = table.astype(float)
     table = numbers.assign(mean=numbers.mean(axis=1), std=numbers.std(axis=1, ddof=1))

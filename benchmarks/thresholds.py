@@ -16,7 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from benchmarks.experiments import PUBLISHED, as_markdown, run_experiment, show, stages_changed
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show, stages_changed
 from pipeline.config import load_params
 
 ALLOWED_DROP = 0.005
@@ -27,11 +27,14 @@ TRAINING = {"train_block": "BlocTrain", "train_base": "BlocTrain-base", "train_e
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("values", type=float, nargs="+", help="values of partition.threshold.value")
-    values = parser.parse_args().values
+    add_jobs(parser)
+    arguments = parser.parse_args()
+    values = arguments.values
     params = load_params()
-    runs = {v: run_experiment(f"{params.experiment}-threshold-{v:g}", {"partition.threshold.value": v}) for v in values}
+    settings = {f"{params.experiment}-threshold-{value:g}": {"partition.threshold.value": value} for value in values}
+    refs = run_experiments(settings, arguments.jobs)
     rows, tradeoffs = [], []
-    for value, ref in runs.items():
+    for value, ref in zip(values, refs.values(), strict=True):
         row, tradeoff = describe(value, ref)
         rows.append(row)
         tradeoffs.append(tradeoff.assign(threshold=value))

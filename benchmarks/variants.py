@@ -10,12 +10,13 @@ within two standard errors is called no difference.
 
 import argparse
 import json
+import re
 from math import sqrt
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.experiments import PUBLISHED, as_markdown, run_experiment, show
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from benchmarks.seeds import TIMED, flatten
 from pipeline.config import load_params
 
@@ -27,9 +28,15 @@ def main() -> None:
     parser.add_argument("name", help="of the comparison")
     parser.add_argument("settings", nargs="+", help="key=value[,key=value]; the first is what the others are compared with")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add_jobs(parser)
     arguments = parser.parse_args()
     experiment = load_params().experiment
-    runs = {setting: [_numbers(experiment, setting, seed) for seed in arguments.seeds] for setting in arguments.settings}
+    cases = [(setting, seed) for setting in arguments.settings for seed in arguments.seeds]
+    refs = run_experiments({_name(experiment, *case): _changes(*case) for case in cases}, arguments.jobs)
+    runs: dict[str, list[dict[str, float]]] = {setting: [] for setting in arguments.settings}
+    for setting, seed in cases:
+        summary = json.loads(show(refs[_name(experiment, setting, seed)], "reports/summary.json"))
+        runs[setting].append(flatten(summary))
     rows = compare({setting: pd.DataFrame(numbers) for setting, numbers in runs.items()})
     folder = PUBLISHED / experiment
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,10 +68,12 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _numbers(experiment: str, setting: str, seed: int) -> dict[str, float]:
-    changes = dict(part.split("=", 1) for part in setting.split(","))
-    name = f"{experiment}-{setting.replace('=', '-').replace(',', '-').replace('.', '-')}-seed-{seed}"
-    return flatten(json.loads(show(run_experiment(name, changes | {"seed": str(seed)}), "reports/summary.json")))
+def _name(experiment: str, setting: str, seed: int) -> str:
+    return f"{experiment}-{re.sub(r'[^A-Za-z0-9]+', '-', setting)}-seed-{seed}"
+
+
+def _changes(setting: str, seed: int) -> dict[str, Any]:
+    return dict(part.split("=", 1) for part in setting.split(",")) | {"seed": seed}
 
 
 if __name__ == "__main__":
