@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.files import write_json
 from pipeline.layout import REPORTS
-from pipeline.reporting import figure_cost, figure_partition
+from pipeline.reporting import figure_cost, figure_partition, figure_time
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_curves import training_curves
 from pipeline.reporting.figure_experiments import experiments
@@ -24,9 +24,10 @@ FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
     "figure_6b": figure_cost.figure_6b,
     "figure_7": figure_partition.figure_7,
     "figure_9": figure_partition.figure_9,
-    "figure_10a": figure_cost.figure_10a,
+    "figure_10a": figure_time.figure_10a,
     "figure_10c": figure_partition.figure_10c,
-    "figure_11a": figure_cost.figure_11a,
+    "figure_11a": figure_time.figure_11a,
+    "figure_11b": figure_time.figure_11b,
     "training_curves": training_curves,
 }
 

@@ -75,7 +75,7 @@ def test_same_inputs_same_bytes(reports: Path, tmp_path: Path) -> None:
     for stage in ("tables", "figures", "validate", "report"):
         assert run(tmp_path, stage).returncode == 0
     assert digests(tmp_path) == first
-    assert len([name for name in first if name.endswith(".svg")]) == 12
+    assert len([name for name in first if name.endswith(".svg")]) == 13
 
 
 def test_threshold_that_changes_no_partition_changes_no_report(reports: Path, tmp_path: Path) -> None:
