@@ -1,6 +1,18 @@
-"""Lets these tests import `fake_run`, which lies beside them, in any import mode."""
+"""Lets these tests import what lies beside them in any import mode, and makes one set of reports for all of them."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything under reports/; the tests only read it."""
+    from commands import make_reports
+
+    root = tmp_path_factory.mktemp("run")
+    make_reports(root)
+    return root

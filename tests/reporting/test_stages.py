@@ -10,32 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+from commands import ROOT, run
 from fake_run import digits_params, paper_params, write_run
 
 from pipeline.reporting.paper import load_claims
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(root: Path, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", f"stages.{stage}", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
 
 
 def digests(root: Path) -> dict[str, str]:
     files = sorted(path for path in (root / "reports").rglob("*") if path.is_file())
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("run")
-    write_run(root, digits_params())
-    for stage in ("tables", "figures", "validate", "report"):
-        done = run(root, stage)
-        assert done.returncode == 0, done.stderr
-    return root
 
 
 class Page(HTMLParser):

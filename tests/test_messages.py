@@ -1,0 +1,69 @@
+"""docs/messages.md quotes what the program prints."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from imports import ROOT
+from PIL import Image
+
+from pipeline.files import write_arrays, write_json
+
+QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_text(encoding="utf-8"))
+
+
+def exponent(content):
+    content["blocks"]["b1"]["learning_rate"] = "1e-5"
+    return ["prepare"]
+
+
+def misspelt(content):
+    content["training"]["augmentations"] = "crop_flip"
+    return ["prepare"]
+
+
+def other_size(content):
+    content["data"] |= {"source": "image_folder", "path": "own"}
+    for folder in ("own/train/cat", "own/test/cat"):
+        Path(folder).mkdir(parents=True)
+        Image.new("RGB", (9, 8)).save(f"{folder}/1.png")
+    return ["prepare"]
+
+
+def no_hard_class(content):
+    """Two classes, told apart without a mistake, and a threshold of 0.5."""
+    content["partition"]["threshold"] = {"mode": "absolute", "value": 0.5}
+    label = np.array([0, 0, 1, 1])
+    write_json("data/prepared/manifest.json", {"class_names": ["a", "b"], "image_shape": [1, 8, 8]})
+    write_json("runs/b0/groups.json", {"easy": [], "hard": [0, 1]})
+    write_json("runs/b0/joint_targets.json", {"hard": None, "build": True, "reason": None})
+    write_arrays("runs/b0/running.npz", {"running": np.zeros((0, 0), np.float32), "prediction": np.zeros(0, np.int64)})
+    write_json("runs/b1/hcd.json", {"theta_low": None, "theta_high": None, "chosen": {}})
+    outputs = {"logits": np.eye(2, dtype=np.float32)[label], "classes": np.arange(2), "label": label, "index": np.arange(4)}
+    for split in ("validation", "test"):
+        write_arrays(f"runs/b1/outputs_{split}.npz", outputs)
+    return ["partition", "b1"]
+
+
+def nothing_there(content):
+    return ["validate", "--strict"]
+
+
+MISTAKES = (exponent, misspelt, other_size, no_hard_class, nothing_there)
+
+
+@pytest.mark.parametrize(("quoted", "make"), list(zip(QUOTED, MISTAKES, strict=True)), ids=[make.__name__ for make in MISTAKES])
+def test_each_quoted_message_is_what_is_printed(quoted, make, make_content, folder):
+    content = make_content()
+    stage, *arguments = make(content)
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    command = [sys.executable, "-m", f"stages.{stage}", *arguments]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == quoted
+    assert [line for line in done.stderr.splitlines() if line.startswith(("error: ", "Traceback"))] == [quoted]
