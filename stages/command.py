@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -17,13 +18,17 @@ def run_stage(stage: Callable[[Params], None], description: str) -> None:
 
 
 def run_block_stage(stage: Callable[[Params, str], None], description: str) -> None:
-    """Run a stage for one block, named by its key."""
+    """Run a stage for one block, named by its key.
+
+    DVC names the stage that it runs, such as train_block@b2, in the environment. So no key is put into a shell command.
+    """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("block", help="key of the block in params.yaml: b1, b2, ...")
-    key = parser.parse_args().block
+    parser.add_argument("block", nargs="?", help="key of the block in params.yaml: b1, b2, ... (default: that of DVC's stage)")
+    given = parser.parse_args().block
 
     def call() -> None:
         params = load_params()
+        key = given or os.environ.get("DVC_STAGE", "").rpartition("@")[2]
         if key not in params.blocks:
             raise UserError(f"params.yaml: blocks has no {key!r}; it has {', '.join(params.blocks)}")
         stage(params, key)
@@ -38,6 +43,8 @@ def _guard(call: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; run `dvc repro` to go on from the last finished epoch")
+    except MemoryError:
+        sys.exit("error: not enough memory; make compute.micro_batch, data.split or encoding.time_steps smaller in params.yaml")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise

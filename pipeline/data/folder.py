@@ -6,6 +6,8 @@ place in the path (two levels above the image), not by the word: a class may its
 
 import functools
 import io
+import lzma
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ from pipeline.errors import UserError
 SPLITS = ("train", "test")
 # Modes that convert to RGB without loss of range; 16-bit and floating-point ones do not.
 MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr"})
+# Pillow would take any format it knows, among them EPS, which it hands to Ghostscript to run.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_FILE_BYTES = 64 * 2**20
 
 Entry = tuple[str, str, str, Callable[[], bytes]]  # split, class, name for messages, reader
@@ -32,14 +36,20 @@ def read_image_folder(root: Path, image_size: int) -> tuple[list[str], dict[str,
         UserError: nothing there, no class folders, classes that differ between the splits, an image that is
             unreadable, of another size than `image_size`, or of a mode that RGB cannot hold.
     """
-    if not root.exists():
+    try:
+        is_folder, is_file, exists = root.is_dir(), root.is_file(), root.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UserError(f"params.yaml: data.path cannot be opened ({error.strerror}); correct it") from error
+    if not exists:
         raise UserError(f"{root}: data.path names nothing that exists; correct it in params.yaml or put the images there")
-    if root.is_dir():
+    if not is_folder and not is_file:
+        raise UserError(f"{root}: data.path is a device or a pipe; it must be a folder or a zip")
+    if is_folder:
         return _collect(root, sorted(_folder_entries(root), key=lambda entry: entry[:3]), image_size)
     try:
         with zipfile.ZipFile(root) as archive:
             return _collect(root, sorted(_zip_entries(archive, root), key=lambda entry: entry[:3]), image_size)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
         raise UserError(f"{root}: not a readable zip of images ({error}); data.path must be a folder or a zip") from error
 
 
@@ -63,14 +73,16 @@ def _folder_entries(root: Path) -> Iterator[Entry]:
 
 
 def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
-    for member in archive.infolist():
-        parts = PurePosixPath(member.filename).parts
-        if member.is_dir():
-            continue
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
+    if len({member.filename for member in members}) < len(members) or any(not member.filename for member in members):
+        raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
+    paths = [PurePosixPath(member.filename).parts for member in members]
+    depth = 3 if any(len(parts) == 3 and _place(parts) for parts in paths) else 4  # 4: all inside one folder more
+    for member, parts in zip(members, paths, strict=True):
         if ".." in parts or member.filename.startswith(("/", "\\")):
             raise UserError(f"{root}: member {member.filename!r} climbs out of the archive; remove it")
         place = _place(parts)
-        if place and len(parts) in (3, 4):
+        if place and len(parts) == depth:
             if member.file_size > MAX_FILE_BYTES:
                 raise UserError(f"{root}: member {member.filename!r} unpacks to {member.file_size} bytes; remove it")
             yield *place, f"{root}:{member.filename}", functools.partial(archive.read, member)
@@ -85,6 +97,11 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
     if unpaired:
         raise UserError(f"{root}: class {unpaired[0]!r} is in only one of train/ and test/; add its images or remove it")
     names = classes["train"]
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:  # the report could not write it
+            raise UserError(f"{root}: class {name!r} has a name that is not UTF-8; rename its folders") from error
     parts = {}
     for split in SPLITS:
         chosen = [entry for entry in entries if entry[0] == split]
@@ -97,7 +114,7 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
 
 def _decode(read: Callable[[], bytes], name: str, image_size: int) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(read())) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(read()), formats=FORMATS) as image:
             if image.size != (image_size, image_size):
                 raise UserError(
                     f"{name}: {image.width}x{image.height} pixels where data.image_size is {image_size}; resize or remove it, "
@@ -106,7 +123,9 @@ def _decode(read: Callable[[], bytes], name: str, image_size: int) -> np.ndarray
             if image.mode not in MODES:
                 raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit RGB; convert or remove it")
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name}: not a readable image (none of {', '.join(FORMATS)}); replace or remove it") from error
+    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{name}: not a readable image ({error}); replace or remove it") from error
     except (Image.DecompressionBombError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"{name}: refused ({error}); replace or remove it") from error
