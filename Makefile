@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint validate benchmark clean
+.PHONY: help setup repro test test-faults lint validate benchmark clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ repro: setup ## run the whole pipeline of params.yaml and say where its report i
 
 test: setup ## run the tests
 	python -m pytest
+
+test-faults: setup ## kills, full disks, damaged files, a queue, a remote (long; some need root)
+	python -m pytest -m faults -s tests/faults
 
 lint: setup ## ruff and mypy
 	ruff check .

@@ -1,83 +1,22 @@
 """The whole pipeline through the real `dvc repro`, tiny, in a clone of its own."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
-from imports import ROOT
-
-TINY = {
-    "data": {"source": "digits", "path": None, "image_size": 8, "split": {"train": 150, "validation": 100, "test": 60}},
-    "encoding": {"time_steps": 5, "max_rate_hz": 1000.0},
-    "blocks": {
-        "b1": {"prev": "b0", "prev2": "b0", "layers": [{"kind": "conv", "channels": 4}, {"kind": "pool", "size": 2}],
-               "hidden": 8, "learning_rate": 0.01},
-        "b2": {"prev": "b1", "prev2": "b0", "layers": [{"kind": "residual", "channels": 4}], "hidden": 0, "learning_rate": 0.01},
-    },
-    "deepest": "b2",
-    "features": {"mode": "cached", "realisations": 1},
-    "expectations": [{"metric": "accuracy.bloctrain", "min": 0.0, "max": 1.0, "source": "any accuracy"}],
-}  # fmt: skip
-
-NOT_COPIED = ("reports/figures/", "reports/tables/", "reports/summary", "reports/validation", "dvc.lock", "tests/")
+from tiny_pipeline import STAGES, commit, make_clone, read_params, run, stages_run, write_params
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
-    """This tree's files (committed or not) in a git repository of their own, with tiny parameters."""
     folder = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(NOT_COPIED):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    content = yaml.safe_load((ROOT / "experiments/digits.yaml").read_text()) | TINY
-    content["training"] |= {"epochs": 2}
-    content["inference"] |= {"sample_images": 20, "latency_repeats": 1}
-    content["partition"] |= {"no_hard_class": "stop", "no_easy_class": "continue"}
-    write_params(folder, content)
-    run(folder, "git", "init", "-q")
-    commit(folder, "tiny")
+    make_clone(folder)
     return folder
-
-
-def commit(folder: Path, message: str) -> None:
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", message)
-
-
-def write_params(folder: Path, content: dict) -> None:
-    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def read_params(folder: Path) -> dict:
-    return yaml.safe_load((folder / "params.yaml").read_text())
-
-
-def run(folder: Path, *command: str, ok: bool = True) -> str:
-    binaries = str(Path(sys.executable).parent)
-    environment = os.environ | {
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder),
-    }  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
-    assert (done.returncode == 0) == ok, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def stages_run(output: str) -> list[str]:
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
 def test_everything_runs_and_then_nothing(clone):
     output = run(clone, "dvc", "repro")
-    assert len(stages_run(output)) == 7 * 2 + 8
+    assert len(stages_run(output)) == STAGES
     summary = json.loads((clone / "reports/summary.json").read_text())
     assert 0 <= summary["accuracy"]["bloctrain"] <= 1
     assert set(summary["accuracy"]["by_depth"]["end_to_end"]) == {"b1", "b2"}
