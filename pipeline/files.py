@@ -9,15 +9,23 @@ import hashlib
 import json
 import os
 import shutil
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 
 from pipeline.errors import UserError
+
+DAMAGED_ARRAY = (
+    ValueError, OSError, KeyError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for a damaged npy or npz, whichever of its bytes it is."""
 
 
 @contextmanager
@@ -88,7 +96,23 @@ def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise missing(path) from error
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAY as error:
+        raise damaged(path, error) from error
+
+
+def write_tensors(path: Path | str, tensors: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Write safetensors. The bytes are made in memory, so that a full disk is an OSError as for any other file."""
+    content = safetensors.numpy.save(dict(tensors), metadata)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
+    try:
+        return safetensors.numpy.load_file(path)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
         raise damaged(path, error) from error
 
 

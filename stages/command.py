@@ -41,8 +41,6 @@ def _guard(call: Callable[[], None]) -> None:
         call()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted; run `dvc repro` to go on from the last finished epoch")
     except MemoryError:
         sys.exit("error: not enough memory; make compute.micro_batch, data.split or encoding.time_steps smaller in params.yaml")
     except OSError as error:

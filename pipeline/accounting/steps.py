@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.accounting.inference_cost import Cost, end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import WEIGHT_BITS, classifier_weights, saved_bytes, state_bits, weight_count
 from pipeline.config.schema import Params
-from pipeline.files import atomic_folder, missing, read_arrays, read_json, write_csv
+from pipeline.files import atomic_folder, damaged, missing, read_arrays, read_json, write_csv
 from pipeline.layout import RUNS, block_folder
 from pipeline.network import BlockPlan, build_block, plan_blocks
 from pipeline.neuron.precision import spike_dtype
@@ -153,6 +153,8 @@ def _tradeoff(ledger: Ledger, path) -> None:
     if not (RUNS / "sweep.csv").exists():
         raise missing(RUNS / "sweep.csv")
     table = pd.read_csv(RUNS / "sweep.csv", float_precision="round_trip")
+    if table.isna().any(axis=None):
+        raise damaged(RUNS / "sweep.csv", "a cell is empty")
     whole = ledger.end_to_end()
     shares = [f"share_{key}" for key in ledger.params.blocks]
     rows = []

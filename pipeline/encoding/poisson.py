@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import read_json, write_json
+from pipeline.files import damaged, read_json, write_json
 from pipeline.seeding import digest_of
 
 FIXED = -1  # the realisation of evaluation splits, the same at every use
@@ -53,7 +53,10 @@ class Encoder:
     @classmethod
     def load(cls, path: Path) -> "Encoder":
         content = read_json(path)
-        return cls(**{**content, "mean": tuple(content["mean"]), "std": tuple(content["std"])})
+        try:
+            return cls(**{**content, "mean": tuple(content["mean"]), "std": tuple(content["std"])})
+        except (KeyError, TypeError) as error:
+            raise damaged(path, "not an encoder's statistics") from error
 
 
 def fit_encoder(train_images: np.ndarray, time_steps: int, max_rate_hz: float, seed: int) -> Encoder:

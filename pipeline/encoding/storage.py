@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import atomic_file, damaged, missing, read_json, write_json
+from pipeline.files import DAMAGED_ARRAY, atomic_file, damaged, missing, read_json, write_json
 
 
 def pack(spikes: np.ndarray, signed: bool) -> np.ndarray:
@@ -30,21 +30,19 @@ def unpack(packed: np.ndarray, shape: tuple[int, int, int, int], signed: bool) -
 
 def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: bool) -> None:
     """Write spikes that arrive as batches `[B, T, C, H, W]`, `count` images in all, without holding them in memory."""
-    stored = None
     row = 0
-    with atomic_file(path.with_suffix(".npy")) as temporary:
+    # Plain writes rather than a memory map, which a full disk would end by a signal instead of an error.
+    with atomic_file(path.with_suffix(".npy")) as temporary, temporary.open("wb") as stream:
         for batch in batches:
             packed = pack(batch, signed)
-            if stored is None:
-                shape = (count, packed.shape[1])
-                stored = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            if row == 0:
+                header = {"descr": "|u1", "fortran_order": False, "shape": (count, packed.shape[1])}
+                np.lib.format.write_array_header_1_0(stream, header)
                 write_json(path.with_suffix(".json"), {"shape": [int(n) for n in batch.shape[1:]], "signed": signed})
-            stored[row : row + len(packed)] = packed
+            stream.write(packed.tobytes())
             row += len(packed)
-        if stored is None or row != count:
+        if row == 0 or row != count:
             raise ValueError(f"{path}: {row} spike trains were given where {count} were announced")
-        stored.flush()
-        del stored
 
 
 class SpikeFile:
@@ -62,7 +60,7 @@ class SpikeFile:
             self._rows = np.load(array, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
             raise missing(array) from error
-        except (ValueError, OSError, EOFError) as error:
+        except DAMAGED_ARRAY as error:
             raise damaged(array, error) from error
         bits = int(np.prod(self.shape)) * (2 if self.signed else 1)
         if self._rows.dtype != np.uint8 or self._rows.ndim != 2 or self._rows.shape[1] != -(-bits // 8):

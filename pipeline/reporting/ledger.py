@@ -64,6 +64,8 @@ def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
         raise missing(path) from error
     except ValueError as error:
         raise damaged(path, error) from error
+    if any(len(row) != len(columns) for row in rows):
+        raise damaged(path, "a row does not have the header's cells")
     return columns, rows
 
 

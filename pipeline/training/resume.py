@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipeline.errors import UserError
-from pipeline.files import atomic_file, file_digest
+from pipeline.files import file_digest, read_tensors, write_tensors
 from pipeline.seeding import digest_of
 
 ROOT = Path(".resume")
@@ -69,18 +68,17 @@ class Checkpoint:
         tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
-        with atomic_file(self.path) as temporary:
-            save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary,
-                      metadata={"history": json.dumps(history)})  # fmt: skip
+        arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()}
+        write_tensors(self.path, arrays, {"history": json.dumps(history)})
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float | None]]:
         """Restore model and optimiser; return the history, empty where there is nothing to resume from."""
         if not self.path.exists():
             return []
         try:
-            tensors = load_file(self.path)
+            tensors = {name: torch.from_numpy(value) for name, value in read_tensors(self.path).items()}
             history = json.loads(_metadata(self.path)["history"])
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        except (UserError, SafetensorError, OSError, KeyError, TypeError, ValueError):
             tqdm.write(f"{self.path}: damaged, training starts over")
             return []
         model.load_state_dict(_section(tensors, "model/"))
@@ -97,7 +95,5 @@ def _section(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as archive:
         return archive.metadata()

@@ -2,25 +2,18 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
 from torch import Tensor, nn
 
-from pipeline.files import atomic_file, damaged, missing
+from pipeline.files import damaged, read_tensors, write_tensors
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor]) -> None:
-    with atomic_file(path) as temporary:
-        save_file({name: value.detach().float().cpu().contiguous() for name, value in tensors.items()}, temporary)
+    write_tensors(path, {name: value.detach().float().cpu().contiguous().numpy() for name, value in tensors.items()})
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except FileNotFoundError as error:
-        raise missing(path) from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise damaged(path, error) from error
+    return {name: torch.from_numpy(value) for name, value in read_tensors(path).items()}
 
 
 def load_into(module: nn.Module, path: Path) -> None:

@@ -26,17 +26,8 @@ READERS = {
     "runs/b0/encoder.json": Encoder.load,
     "runs/b1/hcd.json": read_json,
 }
-NOT_YET = {
-    "runs/b1/outputs_test.npz": "a flipped flag of the zip is zipfile's RuntimeError, which read_arrays lets through",
-    "runs/b1/features/test.npy": "a flipped bit in the header is tokenize's TokenError, which SpikeFile lets through",
-    "runs/b0/encoder.json": "a flipped bit in a key is a KeyError or TypeError, which Encoder.load lets through",
-}
 EDGE, CUTS = 128, 20
 """Bytes at each end of a file, where headers are, of which every bit is flipped; lengths to which it is truncated."""
-
-
-def failing(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 def flipped(original: bytes) -> Iterator[bytes]:
@@ -72,7 +63,7 @@ def test_truncated_anywhere(name, file, trial):
             content_or_line(name, file)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=failing(NOT_YET[n])) if n in NOT_YET else n for n in READERS])
+@pytest.mark.parametrize("name", READERS)
 def test_any_bit_of_a_header_flipped(name, file, trial):
     """Only npz has checksums; content with a flipped bit is for the digests of `infer` and DVC to find."""
     original = file.read_bytes()
@@ -93,17 +84,12 @@ CASES = [
     ("infer", "runs/b2/end_to_end/block.safetensors"), ("infer", "runs/b0/features/test.npy"),
     ("account", "runs/synaptic_operations.npz"), ("tables", "runs/latency.json"),
     ("tables", "runs/accounting/inference.csv"), ("figures", "runs/exits_test.npz"),
-    ("report", "reports/summary.json"),
-]  # fmt: skip
-NOT_REFUSED = [
-    pytest.param("train_hcd b2", "runs/b2/block.safetensors",
-                 marks=failing("stages/train_hcd.py reads weights with safetensors itself: a traceback")),
-    pytest.param("report", "reports/tables/claims.csv", marks=failing("a row cut short is a ValueError in page.py: a traceback")),
-    pytest.param("account", "runs/sweep.csv", marks=failing("pandas fills a row cut short without a word")),
+    ("report", "reports/summary.json"), ("train_hcd b2", "runs/b2/block.safetensors"),
+    ("report", "reports/tables/claims.csv"), ("account", "runs/sweep.csv"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("stage", "name"), [*CASES, *NOT_REFUSED])
+@pytest.mark.parametrize(("stage", "name"), CASES)
 def test_a_stage_refuses_a_truncated_file(stage, name, workspace, monkeypatch, trial):
     module, *arguments = stage.split()
     monkeypatch.chdir(workspace)

@@ -12,16 +12,7 @@ from tiny_pipeline import copied, environment, run
 pytestmark = pytest.mark.faults
 STEP = 400 * 2**10
 """Bytes by which the disk grows after it was full."""
-SAFETENSORS = "safetensors raises its own SafetensorError, not an OSError, on a full disk: a traceback"
-NOT_YET = {
-    "weights": SAFETENSORS,
-    "checkpoint": SAFETENSORS,
-    "spikes": "a full disk under a memory-mapped file kills the process (SIGBUS): no line, and a .part file stays",
-}
-KINDS = [
-    pytest.param(kind, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[kind])) if kind in NOT_YET else kind
-    for kind in ("json", "csv", "npz", "figure", "weights", "checkpoint", "spikes")
-]
+KINDS = ("json", "csv", "npz", "figure", "weights", "checkpoint", "spikes")
 
 
 @pytest.mark.parametrize("kind", KINDS)

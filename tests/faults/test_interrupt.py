@@ -29,7 +29,6 @@ def loads_torch(process: psutil.Process) -> bool:
     return any(path.exists() and "libtorch_cpu" in path.read_text() for path in maps)
 
 
-@pytest.mark.xfail(strict=False, reason="a race: by the source a traceback while imports run, one line once `_guard` runs")
 def test_ctrl_c_while_a_stage_starts(long_workspace, trial):
     with trial("Ctrl-C while a stage imports its modules: one line"):
         running = Running(long_workspace, "dvc", "repro", "-s", LONG)
