@@ -151,3 +151,17 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
     path.chmod(before.st_mode)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def cached(folder: Path, name: str) -> Path:
+    """The cache object of an output file."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
+    (digest,) = {out["md5"] for stage in stages for out in stage["outs"] if out["path"] == name}
+    return folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+
+
+def damage(path: Path, how) -> None:
+    mode = path.stat().st_mode
+    path.chmod(0o644)
+    how(path)
+    path.chmod(mode)

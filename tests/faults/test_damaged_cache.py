@@ -1,28 +1,11 @@
 """A damaged object in .dvc/cache: DVC trusts its read-only objects unread, and how to have it read them."""
 
-from pathlib import Path
-
 import pytest
-import yaml
-from fault_tools import assert_same, cut, flip
+from fault_tools import assert_same, cached, cut, damage, flip
 from tiny_pipeline import run, stages_run
 
 pytestmark = pytest.mark.faults
 NAMES = ("runs/b1/block.safetensors", "runs/b1/readout_test.npz", "runs/b2/groups.json")
-
-
-def cached(folder: Path, name: str) -> Path:
-    """The cache object of an output file."""
-    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
-    (digest,) = {out["md5"] for stage in stages for out in stage["outs"] if out["path"] == name}
-    return folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
-
-
-def damage(path: Path, how) -> None:
-    mode = path.stat().st_mode
-    path.chmod(0o644)
-    how(path)
-    path.chmod(mode)
 
 
 @pytest.mark.parametrize("how", [cut, flip])

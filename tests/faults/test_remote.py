@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fault_tools import assert_same, cut, flip
-from test_damaged_cache import cached, damage
+from fault_tools import assert_same, cached, cut, damage, flip
 from tiny_pipeline import commit, run, stages_run
 
 pytestmark = pytest.mark.faults
