@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from pipeline.config import Params
 from pipeline.files import missing, read_arrays, read_json
@@ -50,7 +51,7 @@ def build_page(params: Params) -> str:
     counts = {verdict: sum(row[VERDICT] == verdict for row in tested) for verdict in VERDICTS}
     loader = PackageLoader("pipeline.reporting", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(heading=heading, percent=lambda value: f"{100 * value:.1f} %")
+    environment.filters.update(heading=heading, breakable=_breakable, percent=lambda value: f"{100 * value:.1f}\u00a0%")
     return environment.get_template("report.html.j2").render(
         params=params,
         summary=summary,
@@ -86,6 +87,11 @@ def result_sentence(data: str, summary: dict[str, Any], blocks: int) -> str:
         f"compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over own, counted), measured speed-up "
         f"{efficiency['measured_speedup']:.2f}; {first:.1f} % of the test images left at block 1."
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A claim's id that may be broken over lines after its dots and underscores."""
+    return Markup(str(escape(name)).replace(".", ".<wbr>").replace("_", "_<wbr>"))
 
 
 def _figures() -> list[dict[str, str]]:

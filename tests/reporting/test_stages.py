@@ -71,7 +71,8 @@ def test_threshold_that_changes_no_partition_changes_no_report(reports: Path, tm
 
 
 def test_page_has_every_claim(page: tuple[str, Page]) -> None:
-    assert [claim.id for claim in load_claims() if f"<code>{claim.id}</code>" not in page[0]] == []
+    text = page[0].replace("<wbr>", "")
+    assert [claim.id for claim in load_claims() if f"<code>{claim.id}</code>" not in text] == []
 
 
 def test_page_loads_nothing(page: tuple[str, Page]) -> None:
