@@ -31,8 +31,9 @@ lint: setup ## ruff and mypy
 	ruff format --check .
 	mypy
 
-validate: setup ## check the published expectations, strictly
+validate: setup ## check the expectations of the run in force and of every published experiment, strictly
 	python -m stages.validate --strict
+	python -m stages.validate --published
 
 benchmark: setup ## this project beside SpikingJelly, snnTorch and Norse (installs them into .venv)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[benchmark]'

@@ -8,17 +8,14 @@ and minus three standard deviations. What has run already comes from DVC's cache
 
 import argparse
 import json
-import subprocess
-import sys
 from math import ceil, floor
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from pipeline.config import load_params
 
-PUBLISHED = Path("reports/published")
 WIDTH = 3  # standard deviations
 TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup")
 
@@ -26,10 +23,13 @@ TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="+")
-    seeds = parser.parse_args().seeds
+    add_jobs(parser)
+    arguments = parser.parse_args()
+    seeds = arguments.seeds
     experiment = load_params().experiment
-    columns = {f"seed {seed}": flatten(run_seed(experiment, seed)) for seed in seeds}
-    table = pd.DataFrame(columns)
+    refs = run_experiments({f"{experiment}-seed-{seed}": {"seed": seed} for seed in seeds}, arguments.jobs)
+    summaries = [flatten(json.loads(show(ref, "reports/summary.json"))) for ref in refs.values()]
+    table = pd.DataFrame({f"seed {seed}": numbers for seed, numbers in zip(seeds, summaries, strict=True)})
     table = table[[not name.startswith(TIMED) for name in table.index]]
     numbers = table.astype(float)
     table = numbers.assign(mean=numbers.mean(axis=1), std=numbers.std(axis=1, ddof=1))
@@ -37,9 +37,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "seeds.csv", index_label="metric", float_format="%.6g", lineterminator="\n")
     heading = f"# {experiment} over {len(seeds)} seeds\n\nMade by `python -m benchmarks.seeds {' '.join(map(str, seeds))}`.\n\n"
-    (folder / "seeds.md").write_text(heading + as_markdown(table))
+    lines = as_markdown(["metric", *table.columns], [[name, *row] for name, row in zip(table.index, table.values, strict=True)])
+    (folder / "seeds.md").write_text(heading + lines)
     (folder / "expectations.yaml").write_text(expectations(table, len(seeds)))
-    print(as_markdown(table))
+    print(lines)
 
 
 def expectations(table: pd.DataFrame, seeds: int) -> str:
@@ -55,23 +56,6 @@ def expectations(table: pd.DataFrame, seeds: int) -> str:
     return "expectations:\n" + "".join(rows)
 
 
-def run_seed(experiment: str, seed: int) -> dict[str, Any]:
-    """reports/summary.json of the experiment with this seed."""
-    name = f"{experiment}-seed-{seed}"
-    print(f"seed {seed}: dvc exp run --temp --name {name}", flush=True)
-    subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, "-S", f"seed={seed}"], check=True)
-    shown = subprocess.run(["git", "show", f"{revision(name)}:reports/summary.json"], check=True, capture_output=True, text=True)
-    return json.loads(shown.stdout)
-
-
-def revision(name: str) -> str:
-    """The git revision of the newest DVC experiment of that name."""
-    newest_first = ["git", "for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps"]
-    refs = subprocess.run(newest_first, check=True, capture_output=True, text=True).stdout.split()
-    found = [ref for ref in refs if ref.endswith(f"/{name}")]
-    return found[0] if found else sys.exit(f"error: DVC has no experiment {name}; see the messages above")
-
-
 def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
     """Dotted paths to numbers."""
     flat: dict[str, float] = {}
@@ -81,15 +65,6 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
         elif isinstance(value, int | float):
             flat[f"{prefix}{key}"] = float(value)
     return flat
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    lines = ["| metric | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    lines += [
-        f"| {name} | " + " | ".join(f"{value:.4g}" for value in row) + " |"
-        for name, row in zip(table.index, table.values, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

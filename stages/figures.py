@@ -4,6 +4,7 @@ from pipeline.config import Params
 from pipeline.files import atomic_folder
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figures import FOLDER, draw_figures
+from pipeline.reporting.ledger import load_ledger, load_spreads
 from pipeline.reporting.results import load_results
 from pipeline.reporting.summary import build_summary
 from stages.command import run_stage
@@ -11,8 +12,9 @@ from stages.command import run_stage
 
 def main(params: Params) -> None:
     results = load_results(params)
+    facts = Facts(results, build_summary(results), load_spreads(params.experiment))
     with atomic_folder(FOLDER) as folder:
-        draw_figures(Facts(results, build_summary(results)), folder)
+        draw_figures(facts, folder, load_ledger())
 
 
 if __name__ == "__main__":

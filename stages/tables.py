@@ -4,6 +4,7 @@ from pipeline.config import Params
 from pipeline.files import atomic_folder, write_json
 from pipeline.layout import REPORTS
 from pipeline.reporting.facts import Facts
+from pipeline.reporting.ledger import load_ledger, load_spreads
 from pipeline.reporting.results import load_results
 from pipeline.reporting.summary import build_summary
 from pipeline.reporting.tables import FOLDER, build_tables
@@ -14,8 +15,9 @@ from stages.command import run_stage
 def main(params: Params) -> None:
     results = load_results(params)
     summary = build_summary(results)
+    facts = Facts(results, summary, load_spreads(params.experiment))
     with atomic_folder(FOLDER) as folder:
-        for table in build_tables(Facts(results, summary)):
+        for table in build_tables(facts, load_ledger()):
             write_table(folder, table)
     write_json(REPORTS / "summary.json", summary)
 

@@ -31,7 +31,7 @@ def test_no_code_is_listed_that_a_stage_does_not_import(name):
 
 def test_every_stage_script_is_a_stage():
     scripts = {path.stem for path in (ROOT / "stages").glob("*.py") if "__main__" in path.read_text()}
-    assert scripts == set(STAGES)
+    assert scripts == set(STAGES) | {"publish"}  # a command for people: the ledger belongs to no stage
 
 
 def test_training_does_not_read_the_threshold():

@@ -24,6 +24,8 @@ TINY = {
     "expectations": [{"metric": "accuracy.bloctrain", "min": 0.0, "max": 1.0, "source": "any accuracy"}],
 }  # fmt: skip
 
+NOT_COPIED = ("reports/figures/", "reports/tables/", "reports/summary", "reports/validation", "dvc.lock", "tests/")
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
@@ -33,7 +35,7 @@ def clone(tmp_path_factory) -> Path:
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("reports/", "dvc.lock", "tests/")):
+        if (ROOT / name).is_file() and not name.startswith(NOT_COPIED):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     content = yaml.safe_load((ROOT / "experiments/digits.yaml").read_text()) | TINY
@@ -42,9 +44,13 @@ def clone(tmp_path_factory) -> Path:
     content["partition"] |= {"no_hard_class": "stop", "no_easy_class": "continue"}
     write_params(folder, content)
     run(folder, "git", "init", "-q")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", "tiny")
+    commit(folder, "tiny")
     return folder
+
+
+def commit(folder: Path, message: str) -> None:
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm", message)
 
 
 def write_params(folder: Path, content: dict) -> None:
@@ -81,6 +87,31 @@ def test_everything_runs_and_then_nothing(clone):
     assert (clone / "reports/report.html").exists()
     assert run(clone, "python", "-m", "stages.validate", "--strict")
     assert stages_run(run(clone, "dvc", "repro")) == []
+
+
+def test_publishing_needs_a_clean_tree_and_a_run_of_this_commit(clone):
+    output = run(clone, "python", "-m", "stages.publish", ok=False)
+    assert output.startswith("error: git: ") and "not committed" in output
+    commit(clone, "run")
+    assert "published: reports/published/" in run(clone, "python", "-m", "stages.publish")
+    entry = clone / "reports/published" / read_params(clone)["experiment"]
+    assert json.loads((entry / "summary.json").read_text()) == json.loads((clone / "reports/summary.json").read_text())
+    assert len(json.loads((entry / "provenance.json").read_text())["commit"]) == 40
+    assert "0 failures" in run(clone, "python", "-m", "stages.validate", "--published")
+
+    summary = json.loads((entry / "summary.json").read_text())
+    summary["accuracy"]["by_depth"]["end_to_end"]["b2"] += 0.01
+    (entry / "summary.json").write_text(json.dumps(summary))
+    assert "end_to_end_b2" in run(clone, "python", "-m", "stages.validate", "--published", ok=False)
+    run(clone, "git", "checkout", "-q", ".")
+    run(clone, "git", "clean", "-qfd", "reports")
+
+    content = read_params(clone)
+    write_params(clone, content | {"seed": 1})
+    commit(clone, "another seed")
+    assert "error: dvc: the run is not that of the committed" in run(clone, "python", "-m", "stages.publish", ok=False)
+    write_params(clone, content)
+    commit(clone, "the old seed")
 
 
 def test_an_unchanged_partition_reruns_nothing_after_it(clone):

@@ -1,11 +1,12 @@
 """What the verdicts are decided from: this run's numbers, its scale, and whether a difference is more than noise."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipeline.layout import block_folder, end_to_end_folder
+from pipeline.reporting.ledger import Spread
 from pipeline.reporting.paper import Claim
 from pipeline.reporting.results import Block, Results, Row, parameter_count
 from pipeline.reporting.scale import paper_network, paper_training
@@ -29,10 +30,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Results and summary of the run in force."""
+    """Results and summary of the run in force, and the spread over seeds of the summary's numbers where it was measured."""
 
     results: Results
     summary: dict[str, Any]
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
     def accuracy(self, method: str) -> float:
         return float(self.summary["accuracy"][method])
@@ -60,14 +62,19 @@ class Facts:
         allowed = [row["theta_conf"] for row in self.sweep("validation") if full["accuracy"] - row["accuracy"] < drop]
         return self.at_theta(min(allowed)) if allowed else None
 
-    def clearly(self, first: float, second: float) -> int:
-        """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than one standard error.
+    def noise(self, first: float, second: float) -> float:
+        """What two accuracies on the test set may differ by without meaning: the larger of two standard errors.
 
-        The standard error of a difference of two proportions; both are measured on the same images, so it is an upper bound.
+        One is that of a difference of two proportions; both are measured on the same images, so it is an upper bound. The
+        other is that of two trainings, from the largest deviation over seeds of any accuracy of this experiment.
         """
-        count = self.results.images("test")
-        error = math.sqrt((first * (1 - first) + second * (1 - second)) / count)
-        return 0 if abs(first - second) <= error else (1 if first > second else -1)
+        images = math.sqrt((first * (1 - first) + second * (1 - second)) / self.results.images("test"))
+        seeds = max((spread.std for metric, spread in self.spreads.items() if metric.startswith("accuracy.")), default=0.0)
+        return max(images, math.sqrt(2) * seeds)
+
+    def clearly(self, first: float, second: float) -> int:
+        """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
+        return 0 if abs(first - second) <= self.noise(first, second) else (1 if first > second else -1)
 
     def band(self, key: str) -> tuple[float, float]:
         """Thresholds that give a block's very partition: from the highest hard accuracy up to the lowest easy one (0..1)."""
@@ -80,7 +87,7 @@ class Facts:
         return low <= threshold / 100 < high
 
     def at_paper_scale(self, claim: Claim) -> bool:
-        check = paper_network(self.results.params, claim.section) if claim.needs == "analytic" else None
+        check = paper_network(self.results, claim.section) if claim.needs == "analytic" else None
         return paper_training(self.results, claim.section) if check is None else check
 
 

@@ -1,4 +1,4 @@
-"""Figures 5, 6, 10A and 11A: accuracy, memory, compute and time, by depth and by confidence threshold."""
+"""Figures 5 and 6: accuracy, memory, compute and time, by depth and by confidence threshold."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.reporting.facts import Facts
-from pipeline.reporting.plot import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, Drawn, grouped_bars, legend, new_figure, paper_line
+from pipeline.reporting.plot import METHOD_COLOURS, METHOD_MARKERS, Drawn, grouped_bars, legend, new_figure, paper_line
 from pipeline.reporting.results import METHODS, NAMES
 from pipeline.reporting.scale import Reference
 
@@ -36,7 +36,7 @@ def figure_5b(facts: Facts, paper: Reference) -> Drawn:
     figure, axes = new_figure(2, 1, height=4.0)
     keys = list(facts.results.params.blocks)
     rows = {method: facts.results.by_block(facts.results.memory, method) for method in ("bloctrain", "end_to_end")}
-    series = {NAMES[m]: [_number(rows[m].get(key), "total_mb") for key in keys] for m in rows}
+    series = {NAMES[m]: [number(rows[m].get(key), "total_mb") for key in keys] for m in rows}
     grouped_bars(axes[0], _depths(keys), series, LABELLED)
     axes[0].set_ylabel("training memory (MB)")
     reduction = facts.summary["efficiency"]["training_memory_reduction"]
@@ -64,7 +64,7 @@ def figure_5c(facts: Facts, paper: Reference) -> Drawn:
     words = []
     for method in METHODS:
         rows = facts.results.by_block(facts.results.times, method)
-        values = [_number(rows.get(key), "median_seconds_per_epoch") for key in keys]
+        values = [number(rows.get(key), "median_seconds_per_epoch") for key in keys]
         built = len(facts.results.built) if method == "bloctrain" else len(keys)
         if method != "end_to_end":
             values = [sum(values[: i + 1]) for i in range(built)]
@@ -109,44 +109,6 @@ def figure_6b(facts: Facts, paper: Reference) -> Drawn:
     legend(figure, axes, columns=1)
     caption = "Figure 6B. Memory per inference, relative to the end-to-end network, against theta_conf."
     return Drawn(figure, caption, _sweep_text(facts, "memory_overhead", "memory overhead"))
-
-
-def figure_10a(facts: Facts, paper: Reference) -> Drawn:
-    """Training time per block, BlocTrain against BlocTrain-base."""
-    figure, (axis,) = new_figure()
-    keys = list(facts.results.params.blocks)
-    rows = {method: facts.results.by_block(facts.results.times, method) for method in METHODS[:2]}
-    series = {NAMES[m]: [_number(rows[m].get(key), "median_seconds_per_epoch") for key in keys] for m in rows}
-    grouped_bars(axis, keys, series, LABELLED)
-    axis.set_ylabel("training time (s per epoch)")
-    axis.set_xlabel("block")
-    legend(figure, [axis])
-    caption = (
-        "Figure 10A. Training time per epoch of each block on this machine. BlocTrain-base trains every block on all classes."
-    )
-    words = "; ".join(f"{name}: " + ", ".join(f"{value:.3g} s" for value in values) for name, values in series.items())
-    return Drawn(figure, caption, f"By block, {words}.")
-
-
-def figure_11a(facts: Facts, paper: Reference) -> Drawn:
-    """Training time per epoch over that of end-to-end training, at the same batch size."""
-    figure, (axis,) = new_figure(height=2.2)
-    ratio = facts.summary["training_time_ratio"]
-    axis.bar([0], [ratio], 0.5, color=METHOD_COLOURS["bloctrain"], label="this run, this machine")
-    axis.axhline(1.0, color=OKABE_ITO["black"], linewidth=0.8)
-    axis.set_xticks([0], ["BlocTrain"])
-    axis.set_xlim(-0.8, 0.8)
-    axis.set_ylabel("training time\n(ratio to end-to-end)")
-    axis.grid(visible=False, axis="x")
-    value = paper.value("training_time_same_batch")
-    if value is not None:
-        paper_line(axis, value, f"{paper.label}, their GPU")
-    axis.set_ylim(0, 1.2 * max(ratio, value or 0, 1.0))
-    legend(figure, [axis], columns=1)
-    cached = facts.results.params.features.mode == "cached"
-    note = " The spikes of earlier blocks are cached here; the paper recomputes them." if cached else ""
-    caption = f"Figure 11A. Training time per epoch, summed over the blocks, relative to end-to-end at the same batch size.{note}"
-    return Drawn(figure, caption, f"Ratio {ratio:.2f} on this machine.")
 
 
 def _line(axis: Axes, method: str, keys: list[str], values: list[float]) -> None:
@@ -212,5 +174,6 @@ def _sweep_text(facts: Facts, column: str, words: str) -> str:
     )
 
 
-def _number(row: dict[str, Any] | None, column: str) -> float:
+def number(row: dict[str, Any] | None, column: str) -> float:
+    """A cell, 0 where the row or the cell is missing."""
     return 0.0 if row is None or row[column] is None else float(row[column])

@@ -1,13 +1,15 @@
 """Every figure of the reports, by file name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.files import write_json
 from pipeline.layout import REPORTS
-from pipeline.reporting import figure_cost, figure_partition
+from pipeline.reporting import figure_cost, figure_partition, figure_time
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_curves import training_curves
+from pipeline.reporting.figure_experiments import experiments
+from pipeline.reporting.ledger import Entry
 from pipeline.reporting.plot import Drawn, save, style
 from pipeline.reporting.scale import Reference, section_of
 
@@ -22,20 +24,27 @@ FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
     "figure_6b": figure_cost.figure_6b,
     "figure_7": figure_partition.figure_7,
     "figure_9": figure_partition.figure_9,
-    "figure_10a": figure_cost.figure_10a,
+    "figure_10a": figure_time.figure_10a,
     "figure_10c": figure_partition.figure_10c,
-    "figure_11a": figure_cost.figure_11a,
+    "figure_11a": figure_time.figure_11a,
+    "figure_11b": figure_time.figure_11b,
     "training_curves": training_curves,
 }
 
 
-def draw_figures(facts: Facts, folder: Path) -> None:
-    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each."""
-    paper = Reference(section_of(facts.results.params))
+def draw_figures(facts: Facts, folder: Path, ledger: Sequence[Entry] = ()) -> None:
+    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each.
+
+    `experiments`, the trade-off of this run beside the ledger's, is drawn only where the ledger holds another experiment.
+    """
+    paper = Reference(section_of(facts.results.params, facts.results.dataset))
     texts = {}
     with style():
-        for name, draw in FIGURES.items():
-            drawn = draw(facts, paper)
+        drawings = {name: draw(facts, paper) for name, draw in FIGURES.items()}
+        others = [entry for entry in ledger if entry.name != facts.results.params.experiment]
+        if others:
+            drawings["experiments"] = experiments(facts, paper, others)
+        for name, drawn in drawings.items():
             save(folder, name, drawn)
             texts[name] = {"caption": drawn.caption, "alt": drawn.alt}
     write_json(folder / CAPTIONS, texts)

@@ -1,10 +1,6 @@
 """reports/report.html: one self-contained page from the tables, the figures, the summary and example images."""
 
-import csv
 import json
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,14 +9,17 @@ from pipeline.config import Params
 from pipeline.files import missing, read_arrays, read_json
 from pipeline.layout import REPORTS, RUNS
 from pipeline.reporting.facts import VERDICTS
-from pipeline.reporting.results import NAMES, PREPARED, load_blocks
+from pipeline.reporting.ledger import read_cells
+from pipeline.reporting.provenance import git, package_versions
+from pipeline.reporting.results import NAMES, PREPARED, dataset, load_blocks
 from pipeline.reporting.samples import file_uri, sample_groups
 from pipeline.reporting.scale import DATASETS, TEST_PICKED, family
 from pipeline.reporting.text import Table, cell_text, heading
-from pipeline.reporting.verdicts import COLUMNS
+from pipeline.reporting.verdicts import SCALE, VERDICT
 
 TABLES = {
     "this_run": "This run",
+    "experiments": "This run and every published experiment",
     "table_1": "Table 1: CIFAR-10, with the paper's rows",
     "table_2": "Table 2: CIFAR-100, with the paper's rows",
     "accuracy_by_depth": "Test accuracy by depth",
@@ -29,9 +28,6 @@ TABLES = {
     "training_memory": "Training memory",
     "training_time": "Training time",
 }
-SCALE, VERDICT = COLUMNS.index("scale"), COLUMNS.index("verdict")
-PACKAGES = ("torch", "numpy", "scikit-learn", "safetensors", "matplotlib", "jinja2", "dvc")
-"""Whose versions the page states."""
 UNSTATED = {"partition": {"threshold"}, "data": {"path"}, "expectations": True}
 """Parameters left off the page: the threshold, so that one which gives the same partition changes no report; paths."""
 
@@ -45,6 +41,7 @@ def build_page(params: Params) -> str:
     summary, manifest = read_json(REPORTS / "summary.json"), read_json(PREPARED / "manifest.json")
     blocks = load_blocks(params)
     names = [str(name) for name in manifest["class_names"]]
+    name_of_data = DATASETS[dataset(params, manifest)]
     built = [block for block in blocks if block.built]
     images, exits = read_arrays(PREPARED / "test.npz")["images"], read_arrays(RUNS / "exits_test.npz")
     groups = sample_groups(images, exits, [block.key for block in built], blocks[0].hard, names)
@@ -67,36 +64,28 @@ def build_page(params: Params) -> str:
         counts=counts,
         tables={name: _table(name, title) for name, title in TABLES.items()},
         figures=_figures(),
+        checks=read_json(REPORTS / "validation.json"),
         network=family(params),
-        dataset=DATASETS[params.data.source],
-        sentence=result_sentence(params, summary, len(blocks)),
+        dataset=name_of_data,
+        sentence=result_sentence(name_of_data, summary, len(blocks)),
         test_picked=TEST_PICKED if params.partition.source == "test" else "",
         parameters=json.dumps(params.model_dump(exclude=UNSTATED), indent=2),  # type: ignore[arg-type]
-        versions={name: _version(name) for name in PACKAGES},
-        commit=git_commit(),
+        versions=package_versions(),
+        commit=git("rev-parse", "HEAD"),
     )
 
 
-def result_sentence(params: Params, summary: dict[str, Any], blocks: int) -> str:
+def result_sentence(data: str, summary: dict[str, Any], blocks: int) -> str:
     """What came out, in one sentence."""
     accuracy, efficiency = summary["accuracy"], summary["efficiency"]
     others = ", ".join(f"{NAMES[method]} {100 * accuracy[method]:.1f} %" for method in ("bloctrain_base", "end_to_end"))
-    own, dataset = f"{100 * accuracy['bloctrain']:.1f} %", DATASETS[params.data.source]
+    own = f"{100 * accuracy['bloctrain']:.1f} %"
     first = 100 * summary["exits"].get("b1", 0.0)
     return (
-        f"With {summary['depth']} of {blocks} blocks built, BlocTrain reached {own} test accuracy on {dataset} ({others}); "
+        f"With {summary['depth']} of {blocks} blocks built, BlocTrain reached {own} test accuracy on {data} ({others}); "
         f"compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over own, counted), measured speed-up "
         f"{efficiency['measured_speedup']:.2f}; {first:.1f} % of the test images left at block 1."
     )
-
-
-def git_commit() -> str:
-    """The commit of the working folder, or an empty text where there is none."""
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 def _figures() -> list[dict[str, str]]:
@@ -118,12 +107,7 @@ def _number(name: str) -> tuple[int, str]:
 
 
 def _table(name: str, title: str) -> Table:
-    path: Path = REPORTS / "tables" / f"{name}.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            columns, *rows = list(csv.reader(stream))
-    except (FileNotFoundError, ValueError) as error:
-        raise missing(path) from error
+    columns, rows = read_cells(REPORTS / "tables" / f"{name}.csv")
     return Table(name, title, columns, [[_rounded(column, cell) for column, cell in zip(columns, r, strict=True)] for r in rows])
 
 
@@ -135,10 +119,3 @@ def _rounded(column: str, cell: str) -> str:
         return cell_text(float(cell))
     except ValueError:
         return cell
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

@@ -17,6 +17,10 @@ PREPARED = Path("data/prepared")
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")
 NAMES = {"bloctrain": "BlocTrain", "bloctrain_base": "BlocTrain-base", "end_to_end": "end-to-end"}
 Row = dict[str, Any]
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_PER_CLASS = 6000
+CIFAR10_SHAPE = [3, 32, 32]
+"""Krizhevsky (2009): ten classes of 6,000 images."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class Results:
     def class_names(self) -> list[str]:
         return [str(name) for name in self.manifest["class_names"]]
 
+    @property
+    def dataset(self) -> str:
+        return dataset(self.params, self.manifest)
+
     def images(self, split: str) -> int:
         return int(self.manifest["counts"][split]["total"])
 
@@ -69,6 +77,17 @@ class Results:
     def by_block(self, rows: list[Row], method: str) -> dict[str, Row]:
         """Rows of one method, by block key."""
         return {row["block"]: row for row in rows if row["method"] == method}
+
+
+def dataset(params: Params, manifest: Row) -> str:
+    """The data source; an image folder with the class names, the shape and the number of images of CIFAR-10 counts as cifar10."""
+    totals = [sum(counts) for counts in zip(*(split["per_class"] for split in manifest["counts"].values()), strict=True)]
+    is_cifar10 = (
+        tuple(manifest["class_names"]) == CIFAR10
+        and manifest["image_shape"] == CIFAR10_SHAPE
+        and totals == [CIFAR10_PER_CLASS] * len(CIFAR10)
+    )
+    return "cifar10" if params.data.source == "image_folder" and is_cifar10 else params.data.source
 
 
 def load_results(params: Params) -> Results:

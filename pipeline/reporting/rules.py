@@ -66,9 +66,14 @@ def accuracy_gain(facts: Facts, claim: Claim) -> Finding:
 def _ordered(facts: Facts, claim: Claim, more: float, less: float, near: bool, text: str, words: str) -> Finding:
     sign = facts.clearly(more, less)
     if sign == 0:
-        images = facts.results.images("test")
-        words = f"{words}: {percent(more)} against {percent(less)} is within one standard error of {images} test images"
+        words = f"{words}: {percent(more)} against {percent(less)} is within the noise of {_noise(facts, more, less)}"
     return numeric(facts, claim, near and sign >= 0, None if sign == 0 else sign > 0, text, words)
+
+
+def _noise(facts: Facts, first: float, second: float) -> str:
+    seeds = max((spread.seeds for spread in facts.spreads.values()), default=0)
+    source = f"{facts.results.images('test')} test images" + (f" and {seeds} seeds" if seeds else "")
+    return f"{100 * facts.noise(first, second):.2f} points ({source})"
 
 
 def hardness_threshold(facts: Facts, claim: Claim) -> Finding:
@@ -126,8 +131,7 @@ def _trend(facts: Facts, claim: Claim, text: str, signs: list[int]) -> Finding:
     if min(signs) < 0:
         return Finding(text, NOT_REPRODUCED, f"does not hold: {claim.value}")
     if 0 in signs:
-        images = facts.results.images("test")
-        return Finding(text, NOT_TESTABLE, f"a difference is within one standard error of {images} test images")
+        return Finding(text, NOT_TESTABLE, "a difference is within the noise of the test images or of the seeds")
     return statement(facts, claim, text, True, str(claim.value))
 
 

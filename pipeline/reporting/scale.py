@@ -47,23 +47,23 @@ def family(params: Params) -> str:
     return f"VGG{depth}-like"
 
 
-def section_of(params: Params) -> str | None:
+def section_of(params: Params, data: str) -> str | None:
     """The paper's section whose network this is, on its data or on a stand-in; None if there is none."""
     for section, (source, network, _) in EXPERIMENTS.items():
-        if family(params) == network and params.data.source in (source, *STAND_INS):
+        if family(params) == network and data in (source, *STAND_INS):
             return section
     return None
 
 
-def same_data(params: Params, section: str) -> bool:
-    return params.data.source == EXPERIMENTS[section][0]
+def same_data(data: str, section: str) -> bool:
+    return data == EXPERIMENTS[section][0]
 
 
-def paper_network(params: Params, section: str) -> bool:
+def paper_network(results: Results, section: str) -> bool:
     """The paper's data, image size, network at full width, time steps and batch size: what analytic claims need."""
-    setup = read_claims_file()["setup"]
+    setup, params = read_claims_file()["setup"], results.params
     return (
-        same_data(params, section)
+        same_data(results.dataset, section)
         and channels(params) == WIDTHS.get(family(params))
         and params.data.image_size == SIDE
         and params.encoding.time_steps == setup["time_steps"]
@@ -80,7 +80,7 @@ def paper_training(results: Results, section: str) -> bool:
     split = setup["split"]
     wanted = split["train"] + (split["validation"] if section == "cifar100_vgg16" else 0)
     return (
-        paper_network(results.params, section)
+        paper_network(results, section)
         and results.params.training.epochs >= setup["epochs"]
         and results.images("train") >= wanted
         and results.images("test") == split["test"]
@@ -92,7 +92,7 @@ def scale_text(results: Results, method: str = "bloctrain") -> str:
     """One line: source, first-layer width, time steps, epochs, images trained on."""
     params = results.params
     return (
-        f"{DATASETS[params.data.source]} {params.data.image_size}x{params.data.image_size}, "
+        f"{DATASETS[results.dataset]} {params.data.image_size}x{params.data.image_size}, "
         f"first layer {channels(params)[0]} channels, {params.encoding.time_steps} time steps, "
         f"{params.training.epochs} epochs, {results.trained_on(method)} images"
     )

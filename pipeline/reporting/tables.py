@@ -1,9 +1,11 @@
 """The paper's tables 1 and 2 with this run's rows, and what else the run measured, as `Table`s."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.layout import REPORTS
 from pipeline.reporting.facts import Facts
+from pipeline.reporting.ledger import Entry
 from pipeline.reporting.paper import literature
 from pipeline.reporting.results import METHODS, NAMES, Results
 from pipeline.reporting.scale import DATASETS, TEST_PICKED, family, paper_scale_text, scale_text
@@ -11,20 +13,23 @@ from pipeline.reporting.text import Table
 from pipeline.reporting.verdicts import claims_table
 
 FOLDER = REPORTS / "tables"
-MODEL_COLUMNS = ("model", "training_method", "dataset", "dataset_size", "accuracy_percent", "scale", "note")
+MODEL_COLUMNS = ("model", "training_method", "dataset", "dataset_size", "accuracy_percent", "over_seeds", "scale", "note")
+DATASET = MODEL_COLUMNS.index("dataset")
+THIS_RUN = "(this run)"
 PAPER_TABLES = {
     "table_1": ("table_1_cifar10", "cifar10", "Table 1: accuracy on CIFAR-10"),
     "table_2": ("table_2_cifar100", "cifar100", "Table 2: accuracy on CIFAR-100"),
 }
 
 
-def build_tables(facts: Facts) -> list[Table]:
-    """Every table of the reports, in the order of the page."""
+def build_tables(facts: Facts, ledger: Sequence[Entry] = ()) -> list[Table]:
+    """Every table of the reports, in the order of the page; the claims and the paper's tables also draw on the ledger."""
     results = facts.results
     return [
-        claims_table(facts),
+        claims_table(facts, ledger),
         this_run(facts),
-        *(paper_table(facts, name) for name in PAPER_TABLES),
+        experiments(facts, ledger),
+        *(paper_table(facts, name, ledger) for name in PAPER_TABLES),
         accuracy_by_depth(results),
         partition(results),
         training_memory(results),
@@ -42,16 +47,23 @@ def own_rows(facts: Facts) -> list[list[Any]]:
     notes = {"bloctrain": "; ".join(note for note in (cut, picked(results)) if note)}
     return [
         [
-            f"{family(results.params)} (this run)",
+            f"{family(results.params)} {THIS_RUN}",
             NAMES[method],
-            DATASETS[results.params.data.source],
+            DATASETS[results.dataset],
             results.trained_on(method),
             round(100 * facts.accuracy(method), 4),
+            over_seeds(facts, f"accuracy.{method}"),
             scale_text(results, method),
             notes.get(method, ""),
         ]
         for method in METHODS
     ]
+
+
+def over_seeds(facts: Facts, metric: str) -> str:
+    """Mean and standard deviation of an accuracy over seeds in percent, or nothing where one seed was run."""
+    spread = facts.spreads.get(metric)
+    return f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} seeds)" if spread else ""
 
 
 def picked(results: Results) -> str:
@@ -63,21 +75,34 @@ def this_run(facts: Facts) -> Table:
     return Table("this_run", "This run", MODEL_COLUMNS, own_rows(facts))
 
 
-def paper_table(facts: Facts, name: str) -> Table:
-    """The paper's rows, and this run's if it was made on the same data set."""
+def published_rows(facts: Facts, ledger: Sequence[Entry]) -> list[list[Any]]:
+    """The rows of every published experiment but this one, named by experiment."""
+    others = [entry for entry in ledger if entry.name != facts.results.params.experiment]
+    return [[row[0].replace(THIS_RUN, f"({entry.name})"), *row[1:]] for entry in others for row in entry.rows]
+
+
+def experiments(facts: Facts, ledger: Sequence[Entry]) -> Table:
+    """This run and every published experiment."""
+    return Table("experiments", "All experiments", MODEL_COLUMNS, own_rows(facts) + published_rows(facts, ledger))
+
+
+def paper_table(facts: Facts, name: str, ledger: Sequence[Entry]) -> Table:
+    """The paper's rows, and ours on the same data set: this run's and those of the ledger."""
     section, source, title = PAPER_TABLES[name]
-    rows = [_paper_row(row, DATASETS[source]) for row in literature(section)]
-    if facts.results.params.data.source == source:
-        return Table(name, title, MODEL_COLUMNS, rows + own_rows(facts), ["Rows marked (this run) are at the scale stated."])
-    elsewhere = f"This run was made on other data ({DATASETS[facts.results.params.data.source]}); its rows are in this_run."
-    return Table(name, title, MODEL_COLUMNS, rows, [elsewhere])
+    ours = [row for row in own_rows(facts) + published_rows(facts, ledger) if row[DATASET] == DATASETS[source]]
+    note = (
+        "Rows with (this run) or an experiment's name are ours, at the scale stated."
+        if ours
+        else "None of our runs is on this data."
+    )
+    return Table(name, title, MODEL_COLUMNS, [_paper_row(row, DATASETS[source]) for row in literature(section)] + ours, [note])
 
 
 def _paper_row(row: tuple[str, str, int, float], dataset: str) -> list[Any]:
     model, method, size, percent = row
     own = "(the paper)" in model
     note = TEST_PICKED if own and model.startswith("VGG-16") else ""
-    return [model, method, dataset, size, percent, paper_scale_text(size, dataset) if own else "as quoted by the paper", note]
+    return [model, method, dataset, size, percent, "", paper_scale_text(size, dataset) if own else "as quoted by the paper", note]
 
 
 def accuracy_by_depth(results: Results) -> Table:

@@ -1,12 +1,17 @@
 """Claim by claim: the paper's value, ours, at what scale, and the verdict."""
 
+from collections.abc import Sequence
+
+from pipeline.config import Params
 from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
+from pipeline.reporting.ledger import Entry
 from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
 from pipeline.reporting.rules import RULES
-from pipeline.reporting.scale import DATASETS, EXPERIMENTS, TEST_PICKED, family, same_data, scale_text, section_of
+from pipeline.reporting.scale import DATASETS, EXPERIMENTS, TEST_PICKED, channels, family, same_data, scale_text, section_of
 from pipeline.reporting.text import Table
 
-COLUMNS = ("claim", "where", "paper", "ours", "scale", "verdict", "reason")
+COLUMNS = ("claim", "where", "paper", "ours", "scale", "verdict", "reason", "experiment")
+SCALE, VERDICT = COLUMNS.index("scale"), COLUMNS.index("verdict")
 WITHOUT_RESIDUALS = "cifar10_resnet9.accuracy_without_residuals"
 OWN_ROWS = {
     ("ResNet-9 (the paper)", "BlocTrain"): "cifar10_resnet9.accuracy_bloctrain",
@@ -31,8 +36,14 @@ def judge(facts: Facts, claim: Claim) -> Finding:
     return Finding(_heuristic(facts, claim), NOT_TESTABLE, "advice on a setting, not a result; one run has one setting")
 
 
-def claims_table(facts: Facts) -> Table:
-    """Every claim of the paper with its verdict."""
+def claims_table(facts: Facts, ledger: Sequence[Entry] = ()) -> Table:
+    """Every claim of the paper with its verdict, from this run or from the published experiment that tests it best.
+
+    Best is: tested at all, then decided, then on the paper's own data, then the larger scale (`amount_of`). This run wins a
+    tie, and stands for the ledger's entry of its own name.
+    """
+    params = facts.results.params
+    others = [entry for entry in ledger if entry.name != params.experiment]
     rows, notes = [], []
     picked = facts.results.params.partition.source == "test"
     for claim in load_claims():
@@ -40,7 +51,10 @@ def claims_table(facts: Facts) -> Table:
         tested = claim.section in RESULTS and bool(finding.ours)
         data = f"{scale_text(facts.results)}" + (_stand_in(facts, claim) if tested else "")
         reason = f"{finding.reason}; {TEST_PICKED}" if picked and tested else finding.reason
-        rows.append([claim.id, claim.where, claim.text(), finding.ours, data if tested else "", finding.verdict, reason])
+        own = [claim.id, claim.where, claim.text(), finding.ours, data if tested else "", finding.verdict, reason]
+        candidates = [([*own, params.experiment if tested else ""], amount_of(params))]
+        candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in others if claim.id in entry.claims]
+        rows.append(max(candidates, key=lambda pair: _evidence(*pair))[0])
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
     notes.append(
@@ -51,16 +65,25 @@ def claims_table(facts: Facts) -> Table:
     return Table("claims", "Claim by claim", COLUMNS, rows, notes)
 
 
+def amount_of(params: Params) -> int:
+    """Size of an experiment: channels of the first layer x time steps x epochs x training images."""
+    return channels(params)[0] * params.encoding.time_steps * params.training.epochs * params.data.split.train
+
+
+def _evidence(row: list[str], amount: int) -> tuple[bool, bool, bool, int]:
+    return bool(row[SCALE]), row[VERDICT] != NOT_TESTABLE, ", not " not in row[SCALE], amount
+
+
 def _result(facts: Facts, claim: Claim) -> Finding:
-    params = facts.results.params
-    applies = section_of(params) == claim.section
+    params, data = facts.results.params, facts.results.dataset
+    applies = section_of(params, data) == claim.section
     if claim.section == "cifar10_resnet9" and family(params) == "VGG9-like":
-        applies = claim.id == WITHOUT_RESIDUALS and params.data.source != "cifar100"
+        applies = claim.id == WITHOUT_RESIDUALS and data != "cifar100"
     elif claim.id == WITHOUT_RESIDUALS:
         return Finding("", NOT_TESTABLE, "another experiment: the network without shortcuts (network.shortcuts: false)")
     if not applies:
         name = EXPERIMENTS[claim.section][2]
-        this = f"{DATASETS[params.data.source]} {family(params)}"
+        this = f"{DATASETS[data]} {family(params)}"
         return Finding("", NOT_TESTABLE, f"another experiment: {name} (this run is {this})")
     return RULES[claim.id](facts, claim)
 
@@ -75,9 +98,9 @@ def _row(facts: Facts, claim: Claim) -> Finding:
 
 
 def _stand_in(facts: Facts, claim: Claim) -> str:
-    params = facts.results.params
+    data = facts.results.dataset
     wanted = DATASETS[EXPERIMENTS[claim.section][0]]
-    return "" if same_data(params, claim.section) else f" ({DATASETS[params.data.source]}, not {wanted})"
+    return "" if same_data(data, claim.section) else f" ({DATASETS[data]}, not {wanted})"
 
 
 def _setting(facts: Facts, claim: Claim) -> str:

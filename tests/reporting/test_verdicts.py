@@ -161,7 +161,7 @@ def test_family_by_depth(digits: Facts) -> None:
     plain = digits.results.params.model_copy(
         update={"network": digits.results.params.network.model_copy(update={"shortcuts": False})}
     )
-    assert (family(plain), section_of(plain)) == ("VGG9-like", None)
+    assert (family(plain), section_of(plain, "digits")) == ("VGG9-like", None)
 
 
 def test_reference_names_its_scale() -> None:

@@ -205,6 +205,24 @@ def test_training_learns_and_repeats_itself(folder, make_params):
     assert not torch.equal(first["readout"], other["readout"])
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("kernel", ["reference", "lean", "auto"])
+def test_the_same_bytes_on_one_thread_and_on_two(folder, make_params, threads, kernel, precision):
+    compute = {"device": "cpu", "micro_batch": 16, "kernel": kernel, "precision": precision, "threads": threads}
+    params, parts = make_params({"training.epochs": 2, "compute": compute}), [training_set(96)]
+    first, _ = train(params, "a", parts)
+    again, _ = train(params, "b", parts)
+    assert torch.get_num_threads() == threads
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
 def test_history_names_the_losses(folder, make_params):
     _, history = train(make_params({"training.epochs": 1}), "a", [training_set(30, hcd=True)], lambda block: 0.25)
     (row,) = history

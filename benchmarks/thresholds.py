@@ -1,0 +1,114 @@
+"""What the hardness threshold changes (section 6.1): `python -m benchmarks.thresholds -1 -0.5 0 0.5 1`.
+
+Runs the experiment in force once per value of partition.threshold.value, as DVC experiments, so that only the stages behind
+the partition run again. Per threshold: hard classes, accuracy, compute and memory of inference, the stages that had to run
+again and the share of the training time that the others saved. Prints the settings of the threshold and of theta_conf that
+validation accuracy and cost recommend, and writes reports/published/<experiment>/thresholds.csv, .md and .png.
+"""
+
+import argparse
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show, stages_changed
+from pipeline.config import load_params
+
+ALLOWED_DROP = 0.005
+"""Of validation accuracy, for the recommendation: the half point that the paper allows its relaxed threshold (section 5.2)."""
+TRAINING = {"train_block": "BlocTrain", "train_base": "BlocTrain-base", "train_end_to_end": "end-to-end"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("values", type=float, nargs="+", help="values of partition.threshold.value")
+    add_jobs(parser)
+    arguments = parser.parse_args()
+    values = arguments.values
+    params = load_params()
+    settings = {f"{params.experiment}-threshold-{value:g}": {"partition.threshold.value": value} for value in values}
+    refs = run_experiments(settings, arguments.jobs)
+    rows, tradeoffs = [], []
+    for value, ref in zip(values, refs.values(), strict=True):
+        row, tradeoff = describe(value, ref)
+        rows.append(row)
+        tradeoffs.append(tradeoff.assign(threshold=value))
+    table = pd.DataFrame(rows)
+    text = recommend(pd.concat(tradeoffs))
+    folder = PUBLISHED / params.experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "thresholds.csv", index=False, float_format="%.6g", lineterminator="\n")
+    made_by = f"Made by `python -m benchmarks.thresholds {' '.join(f'{value:g}' for value in values)}`."
+    lines = as_markdown(list(table.columns), table.values.tolist())
+    mode = params.partition.threshold.mode
+    (folder / "thresholds.md").write_text(
+        f"# {params.experiment}: the {mode} hardness threshold\n\n{made_by}\n\n{lines}\n{text}\n"
+    )
+    draw(table, folder / "thresholds.png")
+    print(lines, text, sep="\n")
+
+
+def describe(value: float, ref: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """One row of the table, and BlocTrain's trade-off over theta_conf."""
+    summary = json.loads(show(ref, "reports/summary.json"))
+    tradeoff = pd.read_csv(io.StringIO(show(ref, "reports/tables/tradeoff.csv")))
+    own = tradeoff[tradeoff["method"] == "BlocTrain"]
+    validation = own[(own["split"] == "validation") & (own["theta_conf"] == 1.0)]["accuracy"]
+    seconds = {
+        (row["method"], row["block"]): float(row["seconds"] or 0)
+        for row in csv.DictReader(io.StringIO(show(ref, "reports/tables/training_time.csv")))
+    }
+    stages = [name for name in stages_changed(ref) if name.split("@")[0] in TRAINING]
+    again = sum(seconds[TRAINING[name], key] for name, key in (stage.split("@") for stage in stages))
+    return {
+        "threshold": value,
+        "hard classes": " / ".join(str(block["hard"]) for block in summary["partition"].values()),
+        "test accuracy": summary["accuracy"]["bloctrain"],
+        "validation accuracy": float(validation.iloc[0]) if len(validation) else float("nan"),
+        "compute efficiency": summary["efficiency"]["compute"],
+        "memory overhead": summary["efficiency"]["memory_overhead"],
+        "trained again": " ".join(stages) or "nothing",
+        "training time saved": 1 - again / sum(seconds.values()),
+    }, own
+
+
+def recommend(tradeoff: pd.DataFrame) -> str:
+    """The threshold and theta_conf of least compute whose validation accuracy is within ALLOWED_DROP of the best, in words."""
+    validation = tradeoff[tradeoff["split"] == "validation"]
+    allowed = validation[validation["accuracy"] >= validation["accuracy"].max() - ALLOWED_DROP]
+    best = allowed.loc[allowed["compute_efficiency"].idxmax()]
+    same = (tradeoff["threshold"] == best["threshold"]) & (tradeoff["theta_conf"] == best["theta_conf"])
+    test = tradeoff[same & (tradeoff["split"] == "test")].iloc[0]
+    return (
+        f"Recommended from validation (within {100 * ALLOWED_DROP:g} points of the best accuracy, least compute): threshold "
+        f"{best['threshold']:g}, theta_conf {best['theta_conf']:.10g}; on the test images accuracy "
+        f"{100 * test['accuracy']:.2f} %, compute efficiency {test['compute_efficiency']:.2f}, "
+        f"memory overhead {test['memory_overhead']:.2f}."
+    )
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Accuracy, compute and memory against the threshold."""
+    figure, axes = plt.subplots(3, 1, figsize=(3.4, 5), sharex=True, layout="constrained")
+    panels = {
+        "test accuracy": "test accuracy (%)",
+        "compute efficiency": "compute efficiency",
+        "memory overhead": "memory overhead",
+    }
+    for axis, (column, label) in zip(axes, panels.items(), strict=True):
+        axis.plot(
+            table["threshold"], table[column] * (100 if column == "test accuracy" else 1), "o-", color="#0072B2", markersize=4
+        )
+        axis.set_ylabel(label)
+        axis.grid(axis="y", color="#dddddd")
+    axes[-1].set_xlabel("hardness threshold (mean + x std of class accuracies)")
+    figure.savefig(path, dpi=160, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a choice of parameters changes, against the noise of seeds:
+
+    python -m benchmarks.variants precision --seeds 0 1 2 compute.precision=32 compute.precision=bf16
+
+Runs the experiment in force once per setting and seed, as DVC experiments, and writes mean and standard deviation of each
+accuracy and efficiency, and the difference to the first setting with its standard error over the paired seeds, to
+reports/published/<experiment>/variants-<name>.md and .csv. A setting of several parameters joins them by commas. A difference
+within two standard errors is called no difference.
+"""
+
+import argparse
+import json
+import re
+from math import sqrt
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
+from benchmarks.seeds import TIMED, flatten
+from pipeline.config import load_params
+
+METRICS = ("accuracy.", "efficiency.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", help="of the comparison")
+    parser.add_argument("settings", nargs="+", help="key=value[,key=value]; the first is what the others are compared with")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add_jobs(parser)
+    arguments = parser.parse_args()
+    experiment = load_params().experiment
+    cases = [(setting, seed) for setting in arguments.settings for seed in arguments.seeds]
+    refs = run_experiments({_name(experiment, *case): _changes(*case) for case in cases}, arguments.jobs)
+    runs: dict[str, list[dict[str, float]]] = {setting: [] for setting in arguments.settings}
+    for setting, seed in cases:
+        summary = json.loads(show(refs[_name(experiment, setting, seed)], "reports/summary.json"))
+        runs[setting].append(flatten(summary))
+    rows = compare({setting: pd.DataFrame(numbers) for setting, numbers in runs.items()})
+    folder = PUBLISHED / experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(folder / f"variants-{arguments.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    seeds = " ".join(map(str, arguments.seeds))
+    made_by = f"Made by `python -m benchmarks.variants {arguments.name} --seeds {seeds} {' '.join(arguments.settings)}`."
+    lines = as_markdown(list(rows.columns), rows.values.tolist())
+    (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{lines}")
+    print(lines)
+
+
+def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row per metric and setting: mean and deviation over seeds (the rows of each frame), and the paired difference."""
+    first = next(iter(runs.values()))
+    rows: list[dict[str, Any]] = []
+    for metric in first.columns:
+        if not metric.startswith(METRICS) or metric.startswith(TIMED):
+            continue
+        for setting, table in runs.items():
+            difference = table[metric] - first[metric]
+            error = float(difference.std(ddof=1)) / sqrt(len(difference)) if len(difference) > 1 else float("nan")
+            mean = float(difference.mean())
+            clear = "" if table is first else "differs" if abs(mean) > 2 * error else "no difference"
+            rows.append({
+                "metric": metric, "setting": setting,
+                "mean": float(table[metric].mean()), "std": float(table[metric].std(ddof=1)),
+                "difference": mean, "standard error": error, "verdict": clear,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _name(experiment: str, setting: str, seed: int) -> str:
+    return f"{experiment}-{re.sub(r'[^A-Za-z0-9]+', '-', setting)}-seed-{seed}"
+
+
+def _changes(setting: str, seed: int) -> dict[str, Any]:
+    return dict(part.split("=", 1) for part in setting.split(",")) | {"seed": seed}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Comparisons of experiments: what had to run again, what differs, what is recommended."""
+
+import subprocess
+
+import pandas as pd
+import pytest
+import yaml
+
+from benchmarks.experiments import as_markdown, stages_changed
+from benchmarks.thresholds import recommend
+from benchmarks.variants import compare
+
+
+@pytest.fixture
+def two_locks(folder):
+    """A repository with two commits of a dvc.lock: another parameter for `train`, another output only for `report`."""
+
+    def write(threshold, digest):
+        stages = {"train": {"params": {"params.yaml": {"t": threshold}}}, "report": {"outs": [digest]}, "prepare": {"deps": [1]}}
+        (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
+
+    def git(*arguments):
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments], check=True, capture_output=True
+        )
+
+    git("init", "-q")
+    write(0.5, "a")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    git("tag", "one")
+    write(0.6, "b")
+    git("commit", "-qam", "two")
+
+
+def test_stages_changed_are_those_with_other_inputs(two_locks):
+    assert stages_changed("HEAD", "one") == ["train"]
+    assert stages_changed("HEAD", "HEAD") == []
+
+
+def test_a_difference_within_two_standard_errors_is_none():
+    runs = {
+        "a=1": pd.DataFrame({"accuracy.x": [0.90, 0.92, 0.91], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
+        "a=2": pd.DataFrame({"accuracy.x": [0.91, 0.91, 0.91], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
+        "a=3": pd.DataFrame({"accuracy.x": [0.95, 0.97, 0.965], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
+    }
+    rows = compare(runs).set_index("setting")
+    assert list(rows["metric"]) == ["accuracy.x"] * 3  # neither counts of exits nor measured times
+    assert list(rows["verdict"]) == ["", "no difference", "differs"]
+    assert rows.loc["a=3", "difference"] == pytest.approx(0.05167, abs=1e-4)
+
+
+def test_the_recommendation_is_chosen_on_validation():
+    def row(threshold, split, accuracy, compute):
+        return {"threshold": threshold, "theta_conf": 1.0, "split": split, "accuracy": accuracy,
+                "compute_efficiency": compute, "memory_overhead": 1.2}  # fmt: skip
+
+    rows = [row(0, "validation", 0.90, 1.5), row(0, "test", 0.80, 1.5),
+            row(1, "validation", 0.897, 1.8), row(1, "test", 0.85, 1.8),
+            row(2, "validation", 0.85, 2.5), row(2, "test", 0.99, 2.5)]  # fmt: skip
+    text = recommend(pd.DataFrame(rows))
+    assert "threshold 1, theta_conf 1;" in text and "accuracy 85.00 %" in text
+
+
+def test_markdown():
+    assert as_markdown(["a", "b"], [["x", 0.123456]]) == "| a | b |\n| --- | --- |\n| x | 0.1235 |\n"

@@ -1,0 +1,103 @@
+"""The ledger: what a report takes from it, and how its numbers are checked."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_run import digits_params, paper_params, write_run
+
+from pipeline.config import parse_params
+from pipeline.files import write_arrays, write_json
+from pipeline.reporting.facts import Facts
+from pipeline.reporting.ledger import Entry, Spread, check_predictions, load_ledger, load_spreads
+from pipeline.reporting.results import CIFAR10, dataset, load_results
+from pipeline.reporting.summary import build_summary
+from pipeline.reporting.tables import MODEL_COLUMNS, build_tables
+from pipeline.reporting.text import Table
+from pipeline.reporting.verdicts import COLUMNS, claims_table
+
+CLAIM = "cifar10_resnet9.compute_efficiency"
+
+
+@pytest.fixture
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
+    monkeypatch.chdir(tmp_path)
+    results = load_results(write_run(tmp_path, digits_params()))
+    return Facts(results, build_summary(results))
+
+
+def entry(name: str, scale: str, verdict: str = "same direction", dataset: str = "CIFAR-10") -> Entry:
+    claim = [CLAIM, "5.2", "1.89", "1.70", scale, verdict, "holds", name]
+    row = ["ResNet-9 (this run)", "BlocTrain", dataset, "40000", "65.0", "", scale, ""]
+    return Entry(name, parse_params(paper_params()), {"accuracy": {"end_to_end": 0.6}}, [row], {CLAIM: claim}, [])
+
+
+def chosen(facts: Facts, ledger: list[Entry]) -> str:
+    row = next(row for row in claims_table(facts, ledger).rows if row[0] == CLAIM)
+    return str(row[COLUMNS.index("experiment")])
+
+
+def test_a_claim_is_answered_by_the_papers_own_data_where_it_was_tested(digits: Facts) -> None:
+    assert chosen(digits, []) == "fake"
+    assert chosen(digits, [entry("cifar", "CIFAR-10 32x32")]) == "cifar"
+    assert chosen(digits, [entry("cifar", "")]) == "fake"
+    assert chosen(digits, [entry("cifar", "CIFAR-10 32x32", "not testable here")]) == "fake"
+    assert chosen(digits, [entry("own", "image folder 32x32 (image folder, not CIFAR-10)")]) == "own"  # larger than digits
+    assert chosen(digits, [entry("fake", "CIFAR-10 32x32")]) == "fake"  # the run in force stands for its own entry
+
+
+def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
+    ledger = [entry("cifar", "CIFAR-10 32x32"), entry("other", "digits", dataset="digits")]
+    tables: dict[str, Table] = {table.name: table for table in build_tables(digits, ledger)}
+    assert [row[0] for row in tables["table_1"].rows[-1:]] == ["ResNet-9 (cifar)"]
+    assert {row[0] for row in tables["experiments"].rows} == {"ResNet-9 (this run)", "ResNet-9 (cifar)", "ResNet-9 (other)"}
+    assert all(len(row) == len(MODEL_COLUMNS) for row in tables["experiments"].rows)
+
+
+def test_spread_over_seeds(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/seeds.csv").write_text("metric,seed 0,seed 1,mean,std\naccuracy.bloctrain,0.9,0.8,0,0\n")
+    spread = load_spreads("tiny", tmp_path)["accuracy.bloctrain"]
+    assert (spread.mean, spread.seeds) == (pytest.approx(0.85), 2)
+    assert spread.std == pytest.approx(0.0707, abs=1e-4)
+    assert load_spreads("another", tmp_path) == {}
+    assert load_ledger(tmp_path) == []  # seeds alone make no entry
+
+
+def test_a_difference_within_the_spread_of_seeds_is_none(digits: Facts) -> None:
+    assert digits.clearly(0.90, 0.85) == 1
+    noisy = Facts(digits.results, digits.summary, {"accuracy.bloctrain": Spread(0.9, 0.05, 5)})
+    assert noisy.clearly(0.90, 0.85) == 0
+
+
+def test_predictions_must_give_the_published_accuracies(tmp_path: Path) -> None:
+    label = np.arange(10, dtype=np.uint16)
+    names = [f"{method}_b1" for method in ("bloctrain", "bloctrain_base", "end_to_end")]
+    write_arrays(tmp_path / "predictions.npz", dict.fromkeys(names, label) | {
+        "label": label, "index": label, "bloctrain_exit": np.ones(10), "bloctrain_base_exit": np.ones(10),
+    })  # fmt: skip
+    summary: dict[str, Any] = {"accuracy": {"by_depth": {name[:-3]: {"b1": 1.0} for name in names}}, "exits": {"b1": 1.0}}
+    write_json(tmp_path / "summary.json", summary)
+    assert check_predictions(tmp_path) == []
+    summary["accuracy"]["by_depth"]["bloctrain"]["b1"] = 0.9
+    summary["exits"]["b1"] = 0.5
+    write_json(tmp_path / "summary.json", summary)
+    assert [line.split(": ", 1)[1].split(" is")[0] for line in check_predictions(tmp_path)] == ["bloctrain_b1", "exits.b1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "cifar10"),
+        ({"class_names": [*CIFAR10[:9], "lorry"]}, "image_folder"),
+        ({"image_shape": [1, 32, 32]}, "image_folder"),
+        ({"counts": {"train": {"per_class": [5000] * 10}}}, "image_folder"),
+    ],
+)
+def test_an_image_folder_with_all_of_cifar_10_counts_as_it(change: dict[str, Any], expected: str) -> None:
+    content = paper_params()
+    content["data"] |= {"source": "image_folder", "path": "images.zip"}
+    counts = {"train": {"per_class": [4000] * 10}, "validation": {"per_class": [1000] * 10}, "test": {"per_class": [1000] * 10}}
+    manifest = {"class_names": list(CIFAR10), "image_shape": [3, 32, 32], "counts": counts}
+    assert dataset(parse_params(content), manifest | change) == expected
