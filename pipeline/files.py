@@ -93,7 +93,11 @@ def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
     try:
         # Opened here, since numpy leaves its own file open where the zip is damaged.
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+            stream.seek(-12, os.SEEK_END)  # the zip's own count of its members, which zipfile does not look at
+            if int.from_bytes(stream.read(2), "little") != len(arrays):
+                raise ValueError("a member is missing")
+            return arrays
     except FileNotFoundError as error:
         raise missing(path) from error
     except DAMAGED_ARRAY as error:

@@ -152,7 +152,7 @@ def _operations() -> dict[str, float]:
 def _tradeoff(ledger: Ledger, path) -> None:
     if not (RUNS / "sweep.csv").exists():
         raise missing(RUNS / "sweep.csv")
-    table = pd.read_csv(RUNS / "sweep.csv", float_precision="round_trip")
+    table = pd.read_csv(RUNS / "sweep.csv")
     if table.isna().any(axis=None):
         raise damaged(RUNS / "sweep.csv", "a cell is empty")
     whole = ledger.end_to_end()

@@ -38,11 +38,12 @@ def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: 
             if row == 0:
                 header = {"descr": "|u1", "fortran_order": False, "shape": (count, packed.shape[1])}
                 np.lib.format.write_array_header_1_0(stream, header)
-                write_json(path.with_suffix(".json"), {"shape": [int(n) for n in batch.shape[1:]], "signed": signed})
+                shape = [int(n) for n in batch.shape[1:]]
             stream.write(packed.tobytes())
             row += len(packed)
         if row == 0 or row != count:
             raise ValueError(f"{path}: {row} spike trains were given where {count} were announced")
+    write_json(path.with_suffix(".json"), {"shape": shape, "signed": signed})
 
 
 class SpikeFile:

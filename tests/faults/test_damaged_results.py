@@ -57,13 +57,13 @@ def test_infer_reads_the_digests_itself(workspace, trial):
 @pytest.mark.parametrize("share", [0, 0.31, 0.62, 0.93])
 def test_a_truncated_lock_file(share, workspace, finished, trial):
     """DVC rewrites dvc.lock in place, so that a crash can cut it; results come back from the run cache, not from training."""
-    with trial("dvc.lock cut off: goes on, or one line; then `rm dvc.lock`, `dvc repro` restore all and train nothing"):
+    with trial("dvc.lock cut off: goes on, or DVC names it; then `rm dvc.lock`, `dvc repro` restore all and train nothing"):
         lock = workspace / "dvc.lock"
         lock.write_bytes(lock.read_bytes()[: int(share * lock.stat().st_size)])
         output = run(workspace, "dvc", "repro", ok=None)
-        if lines := error_lines(output):
-            assert len(lines) == 1
-            assert "dvc.lock" in lines[0]
+        assert "Traceback" not in output
+        if "Updating lock file" not in output and "up to date" not in output:  # refused: DVC says where the file breaks off
+            assert "dvc.lock" in output
             lock.unlink()
             output = run(workspace, "dvc", "repro")
         assert set(stages_run(output)) <= {"tables", "figures", "validate"}  # whose results Git holds, not the cache
