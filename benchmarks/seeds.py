@@ -4,11 +4,15 @@ Runs the experiment in force once per seed as a DVC experiment in a workspace of
 writes every number of reports/summary.json for each seed, with mean and sample standard deviation, to
 reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: mean plus
 and minus three standard deviations. What has run already comes from DVC's cache.
+
+The same seed on another processor rounds differently and so is another training. `python -m benchmarks.seeds --add NAME`
+adds the run in force, made on the machine called NAME, to the runs that are in seeds.csv.
 """
 
 import argparse
 import json
 from math import ceil, floor
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,34 +20,41 @@ import pandas as pd
 from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from pipeline.config import load_params
 
+SUMMARY = Path("reports/summary.json")
 WIDTH = 3  # standard deviations
 TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("seeds", type=int, nargs="+")
+    parser.add_argument("seeds", type=int, nargs="*")
+    parser.add_argument("--add", metavar="NAME", help="add the run in force, made on the machine of that name")
     add_jobs(parser)
     arguments = parser.parse_args()
-    seeds = arguments.seeds
-    experiment = load_params().experiment
-    refs = run_experiments({f"{experiment}-seed-{seed}": {"seed": seed} for seed in seeds}, arguments.jobs)
-    summaries = [flatten(json.loads(show(ref, "reports/summary.json"))) for ref in refs.values()]
-    table = pd.DataFrame({f"seed {seed}": numbers for seed, numbers in zip(seeds, summaries, strict=True)})
-    table = table[[not name.startswith(TIMED) for name in table.index]]
-    numbers = table.astype(float)
-    table = numbers.assign(mean=numbers.mean(axis=1), std=numbers.std(axis=1, ddof=1))
-    folder = PUBLISHED / experiment
+    if bool(arguments.seeds) == bool(arguments.add):
+        parser.error("give seeds, or --add NAME")
+    params = load_params()
+    folder = PUBLISHED / params.experiment
     folder.mkdir(parents=True, exist_ok=True)
+    if arguments.add:
+        runs = pd.read_csv(folder / "seeds.csv", index_col="metric").drop(columns=["mean", "std"])
+        runs[f"seed {params.seed}, {arguments.add}"] = pd.Series(flatten(json.loads(SUMMARY.read_text())))
+    else:
+        names = {f"{params.experiment}-seed-{seed}": {"seed": seed} for seed in arguments.seeds}
+        summaries = [json.loads(show(ref, str(SUMMARY))) for ref in run_experiments(names, arguments.jobs).values()]
+        columns = [f"seed {seed}" for seed in arguments.seeds]
+        runs = pd.DataFrame({name: flatten(summary) for name, summary in zip(columns, summaries, strict=True)})
+    runs = runs[[not name.startswith(TIMED) for name in runs.index]].astype(float)
+    table = runs.assign(mean=runs.mean(axis=1), std=runs.std(axis=1, ddof=1))
     table.to_csv(folder / "seeds.csv", index_label="metric", float_format="%.6g", lineterminator="\n")
-    heading = f"# {experiment} over {len(seeds)} seeds\n\nMade by `python -m benchmarks.seeds {' '.join(map(str, seeds))}`.\n\n"
+    heading = f"# {params.experiment} over {len(runs.columns)} runs\n\nMade by `python -m benchmarks.seeds`.\n\n"
     lines = as_markdown(["metric", *table.columns], [[name, *row] for name, row in zip(table.index, table.values, strict=True)])
     (folder / "seeds.md").write_text(heading + lines)
-    (folder / "expectations.yaml").write_text(expectations(table, len(seeds)))
+    (folder / "expectations.yaml").write_text(expectations(table, len(runs.columns)))
     print(lines)
 
 
-def expectations(table: pd.DataFrame, seeds: int) -> str:
+def expectations(table: pd.DataFrame, runs: int) -> str:
     """Bands for params.yaml: mean -+ 3 standard deviations, an accuracy at most 1."""
     rows = []
     for metric, row in table.iterrows():
@@ -51,7 +62,7 @@ def expectations(table: pd.DataFrame, seeds: int) -> str:
             low = floor((row["mean"] - WIDTH * row["std"]) * 1e4) / 1e4
             high = ceil((row["mean"] + WIDTH * row["std"]) * 1e4) / 1e4
             high = min(high, 1.0) if str(metric).startswith("accuracy") else high
-            source = f"own, {seeds} seeds: mean {row['mean']:.4f}, sd {row['std']:.4f}; band mean -+ {WIDTH} sd"
+            source = f"own, {runs} runs: mean {row['mean']:.4f}, sd {row['std']:.4f}; band mean -+ {WIDTH} sd"
             rows.append(f'  - {{metric: {metric}, min: {low:.4f}, max: {high:.4f}, source: "{source}"}}\n')
     return "expectations:\n" + "".join(rows)
 

@@ -61,9 +61,9 @@ def own_rows(facts: Facts) -> list[list[Any]]:
 
 
 def over_seeds(facts: Facts, metric: str) -> str:
-    """Mean and standard deviation of an accuracy over seeds in percent, or nothing where one seed was run."""
+    """Mean and standard deviation of an accuracy over seeds and machines in percent, or nothing where one run was made."""
     spread = facts.spreads.get(metric)
-    return f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} seeds)" if spread else ""
+    return f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} runs)" if spread else ""
 
 
 def picked(results: Results) -> str:
