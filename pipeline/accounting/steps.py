@@ -153,8 +153,9 @@ def _tradeoff(ledger: Ledger, path) -> None:
     if not (RUNS / "sweep.csv").exists():
         raise missing(RUNS / "sweep.csv")
     table = pd.read_csv(RUNS / "sweep.csv")
-    if table.isna().any(axis=None):
-        raise damaged(RUNS / "sweep.csv", "a cell is empty")
+    per_split = table.groupby(["method", "split"]).size()
+    if table.isna().any(axis=None) or len(per_split) != 3 or per_split.nunique() != 1:
+        raise damaged(RUNS / "sweep.csv", "rows or cells are missing")
     whole = ledger.end_to_end()
     shares = [f"share_{key}" for key in ledger.params.blocks]
     rows = []

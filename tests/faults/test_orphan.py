@@ -15,7 +15,9 @@ def test_a_second_run_is_kept_out(long_workspace, long_finished, trial):
         first = Running(long_workspace, "dvc", "repro", "-s", LONG)
         assert first.wait_for("epoch 2/")
         os.kill(first.process.pid, signal.SIGKILL)
-        (line,) = own_lines(run(long_workspace, "dvc", "repro", "-s", LONG, ok=False))
+        said = run(long_workspace, "dvc", "repro", "-s", LONG, ok=False)
+        assert len(own_lines(said)) == 1, said
+        (line,) = own_lines(said)
         assert line.startswith("error: .resume/")
         assert "another process runs this very training; wait for it, or stop it" in line
         first.end()  # the child left behind
