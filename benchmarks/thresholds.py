@@ -106,7 +106,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         )
         axis.set_ylabel(label)
         axis.grid(axis="y", color="#dddddd")
-    axes[-1].set_xlabel("hardness threshold (mean + x std of class accuracies)")
+    axes[-1].set_xlabel("hardness threshold (std from the mean)")
     figure.savefig(path, dpi=160, metadata={"Software": None})
 
 

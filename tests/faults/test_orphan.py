@@ -15,6 +15,7 @@ def test_a_second_run_is_kept_out(long_workspace, long_finished, trial):
         first = Running(long_workspace, "dvc", "repro", "-s", LONG)
         assert first.wait_for("epoch 2/")
         os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait()  # a zombie would still count as running for DVC
         said = run(long_workspace, "dvc", "repro", "-s", LONG, ok=False)
         assert len(own_lines(said)) == 1, said
         (line,) = own_lines(said)

@@ -22,8 +22,13 @@ def workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def logged(folder: Path) -> str:
-    return "".join(path.read_text(errors="replace") for path in (folder / ".dvc/tmp/exps").rglob("*.out"))
+def training(folder: Path) -> bool:
+    """Whether a process of this folder trains."""
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        environ, arguments = process.info["environ"] or {}, process.info["cmdline"] or []
+        if environ.get("PYTHONPATH") == str(folder) and "stages.train_end_to_end" in arguments:
+            return True
+    return False
 
 
 def finish(folder: Path) -> str:
@@ -38,7 +43,7 @@ def test_a_killed_worker(workspace, long_finished, trial):
         run(workspace, "dvc", "exp", "run", "--queue", "-n", "first", "-S", SETTING, LONG)
         run(workspace, "dvc", "queue", "start", "-j", "1")
         try:
-            wait_until(lambda: "epoch 2/" in logged(workspace))
+            wait_until(lambda: training(workspace))
         finally:
             for process in workers(workspace):
                 process.kill()
