@@ -26,7 +26,7 @@ repro: setup ## run the whole pipeline of params.yaml and say where its report i
 test: setup ## run the tests
 	python -m pytest
 
-test-faults: setup ## kills, full disks, damaged files, a queue, a remote (long; some need root)
+test-faults: setup ## kills, full disks, damaged files, a remote (long; some need root)
 	python -m pytest -m faults -s tests/faults
 
 lint: setup ## ruff and mypy

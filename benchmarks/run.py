@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from pipeline.reporting import provenance
 
 ROOT = Path(__file__).parents[1]
 STARTUP, TRACING, COMPILING = 6.0, 20.0, 100.0
@@ -121,10 +122,6 @@ def free_bytes() -> float:
 
 def machine() -> str:
     """Processor, threads, memory and the versions that decide the speed."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = lines[0].split(":", 1)[1].strip() if lines else cpu
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{cpu}, {torch.get_num_threads()} threads, {memory:.0f} GiB, torch {torch.__version__}, {platform.system()}"
+    here = provenance.machine()
+    threads = torch.get_num_threads()
+    return f"{here['processor']}, {threads} threads, {here['memory_gib']} GiB, torch {torch.__version__}, {here['system']}"
