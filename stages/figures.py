@@ -12,9 +12,9 @@ from stages.command import run_stage
 
 def main(params: Params) -> None:
     results = load_results(params)
-    facts = Facts(results, build_summary(results), load_spreads(params.experiment))
+    facts = Facts(results, build_summary(results), load_spreads(params.experiment), load_ledger())
     with atomic_folder(FOLDER) as folder:
-        draw_figures(facts, folder, load_ledger())
+        draw_figures(facts, folder)
 
 
 if __name__ == "__main__":

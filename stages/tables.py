@@ -15,9 +15,9 @@ from stages.command import run_stage
 def main(params: Params) -> None:
     results = load_results(params)
     summary = build_summary(results)
-    facts = Facts(results, summary, load_spreads(params.experiment))
+    facts = Facts(results, summary, load_spreads(params.experiment), load_ledger())
     with atomic_folder(FOLDER) as folder:
-        for table in build_tables(facts, load_ledger()):
+        for table in build_tables(facts):
             write_table(folder, table)
     write_json(REPORTS / "summary.json", summary)
 

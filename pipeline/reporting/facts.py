@@ -1,12 +1,12 @@
 """What the verdicts are decided from: this run's numbers, its scale, and whether a difference is more than noise."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipeline.layout import block_folder, end_to_end_folder
-from pipeline.reporting.ledger import Spread
+from pipeline.reporting.ledger import Entry, Spread
 from pipeline.reporting.paper import Claim
 from pipeline.reporting.results import Block, Results, Row, parameter_count
 from pipeline.reporting.scale import paper_network, paper_training
@@ -30,11 +30,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Results and summary of the run in force, and the spread over seeds of the summary's numbers where it was measured."""
+    """Results and summary of the run in force, the spread over seeds of the summary's numbers where it was measured, the ledger."""
 
     results: Results
     summary: dict[str, Any]
     spreads: Mapping[str, Spread] = field(default_factory=dict)
+    ledger: Sequence[Entry] = ()
+
+    @property
+    def others(self) -> list[Entry]:
+        """The published experiments but the one in force, which stands for its own entry."""
+        return [entry for entry in self.ledger if entry.name != self.results.params.experiment]
 
     def accuracy(self, method: str) -> float:
         return float(self.summary["accuracy"][method])
@@ -63,14 +69,8 @@ class Facts:
         return self.at_theta(min(allowed)) if allowed else None
 
     def noise(self, first: float, second: float) -> float:
-        """What two accuracies on the test set may differ by without meaning: the larger of two standard errors.
-
-        One is that of a difference of two proportions; both are measured on the same images, so it is an upper bound. The
-        other is that of two trainings, from the largest deviation over seeds of any accuracy of this experiment.
-        """
-        images = math.sqrt((first * (1 - first) + second * (1 - second)) / self.results.images("test"))
-        seeds = max((spread.std for metric, spread in self.spreads.items() if metric.startswith("accuracy.")), default=0.0)
-        return max(images, math.sqrt(2) * seeds)
+        """What two accuracies on the test set may differ by without meaning (`accuracy_noise`)."""
+        return accuracy_noise(first, second, self.results.images("test"), self.spreads)
 
     def clearly(self, first: float, second: float) -> int:
         """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
@@ -89,6 +89,17 @@ class Facts:
     def at_paper_scale(self, claim: Claim) -> bool:
         check = paper_network(self.results, claim.section) if claim.needs == "analytic" else None
         return paper_training(self.results, claim.section) if check is None else check
+
+
+def accuracy_noise(first: float, second: float, images: int, spreads: Mapping[str, Spread]) -> float:
+    """The larger of two standard errors of a difference of accuracies (0..1) on `images` test images.
+
+    One is that of a difference of two proportions; both are measured on the same images, so it is an upper bound. The
+    other is that of two trainings, from the largest deviation over seeds of any accuracy in `spreads`.
+    """
+    proportions = math.sqrt((first * (1 - first) + second * (1 - second)) / images)
+    seeds = max((spread.std for metric, spread in spreads.items() if metric.startswith("accuracy.")), default=0.0)
+    return max(proportions, math.sqrt(2) * seeds)
 
 
 def partition_band(block: Block, metric: str) -> tuple[float, float]:

@@ -9,7 +9,6 @@ from pipeline.reporting import figure_cost, figure_partition, figure_time
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_curves import training_curves
 from pipeline.reporting.figure_experiments import experiments
-from pipeline.reporting.ledger import Entry
 from pipeline.reporting.plot import Drawn, save, style
 from pipeline.reporting.scale import Reference, section_of
 
@@ -32,7 +31,7 @@ FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
 }
 
 
-def draw_figures(facts: Facts, folder: Path, ledger: Sequence[Entry] = ()) -> None:
+def draw_figures(facts: Facts, folder: Path) -> None:
     """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each.
 
     `experiments`, the trade-off of this run beside the ledger's, is drawn only where the ledger holds another experiment.
@@ -41,9 +40,8 @@ def draw_figures(facts: Facts, folder: Path, ledger: Sequence[Entry] = ()) -> No
     texts = {}
     with style():
         drawings = {name: draw(facts, paper) for name, draw in FIGURES.items()}
-        others = [entry for entry in ledger if entry.name != facts.results.params.experiment]
-        if others:
-            drawings["experiments"] = experiments(facts, paper, others)
+        if facts.others:
+            drawings["experiments"] = experiments(facts, paper, facts.others)
         for name, drawn in drawings.items():
             save(folder, name, drawn)
             texts[name] = {"caption": drawn.caption, "alt": drawn.alt}

@@ -36,6 +36,11 @@ class Entry:
     claims: dict[str, list[str]]
     tradeoff: list[Row]
 
+    @property
+    def data_and_scale(self) -> tuple[str, str]:
+        """The data set's name and BlocTrain's scale, as its table this_run says them."""
+        return self.rows[0][2], self.rows[0][6]
+
 
 def load_ledger(folder: Path = LEDGER) -> list[Entry]:
     """Every published experiment, by name. A folder without provenance.json holds a spread over seeds only and is left out."""

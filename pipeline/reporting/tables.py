@@ -1,11 +1,9 @@
 """The paper's tables 1 and 2 with this run's rows, and what else the run measured, as `Table`s."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pipeline.layout import REPORTS
 from pipeline.reporting.facts import Facts
-from pipeline.reporting.ledger import Entry
 from pipeline.reporting.paper import literature
 from pipeline.reporting.results import METHODS, NAMES, Results
 from pipeline.reporting.scale import DATASETS, TEST_PICKED, family, paper_scale_text, scale_text
@@ -22,14 +20,14 @@ PAPER_TABLES = {
 }
 
 
-def build_tables(facts: Facts, ledger: Sequence[Entry] = ()) -> list[Table]:
+def build_tables(facts: Facts) -> list[Table]:
     """Every table of the reports, in the order of the page; the claims and the paper's tables also draw on the ledger."""
     results = facts.results
     return [
-        claims_table(facts, ledger),
+        claims_table(facts),
         this_run(facts),
-        experiments(facts, ledger),
-        *(paper_table(facts, name, ledger) for name in PAPER_TABLES),
+        experiments(facts),
+        *(paper_table(facts, name) for name in PAPER_TABLES),
         accuracy_by_depth(results),
         partition(results),
         training_memory(results),
@@ -75,21 +73,20 @@ def this_run(facts: Facts) -> Table:
     return Table("this_run", "This run", MODEL_COLUMNS, own_rows(facts))
 
 
-def published_rows(facts: Facts, ledger: Sequence[Entry]) -> list[list[Any]]:
+def published_rows(facts: Facts) -> list[list[Any]]:
     """The rows of every published experiment but this one, named by experiment."""
-    others = [entry for entry in ledger if entry.name != facts.results.params.experiment]
-    return [[row[0].replace(THIS_RUN, f"({entry.name})"), *row[1:]] for entry in others for row in entry.rows]
+    return [[row[0].replace(THIS_RUN, f"({entry.name})"), *row[1:]] for entry in facts.others for row in entry.rows]
 
 
-def experiments(facts: Facts, ledger: Sequence[Entry]) -> Table:
+def experiments(facts: Facts) -> Table:
     """This run and every published experiment."""
-    return Table("experiments", "All experiments", MODEL_COLUMNS, own_rows(facts) + published_rows(facts, ledger))
+    return Table("experiments", "All experiments", MODEL_COLUMNS, own_rows(facts) + published_rows(facts))
 
 
-def paper_table(facts: Facts, name: str, ledger: Sequence[Entry]) -> Table:
+def paper_table(facts: Facts, name: str) -> Table:
     """The paper's rows, and ours on the same data set: this run's and those of the ledger."""
     section, source, title = PAPER_TABLES[name]
-    ours = [row for row in own_rows(facts) + published_rows(facts, ledger) if row[DATASET] == DATASETS[source]]
+    ours = [row for row in own_rows(facts) + published_rows(facts) if row[DATASET] == DATASETS[source]]
     note = (
         "Rows with (this run) or an experiment's name are ours, at the scale stated."
         if ours

@@ -1,11 +1,9 @@
 """Claim by claim: the paper's value, ours, at what scale, and the verdict."""
 
-from collections.abc import Sequence
-
 from pipeline.config import Params
 from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
-from pipeline.reporting.ledger import Entry
 from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
+from pipeline.reporting.residuals import Side, compare_residuals, residual_pairs
 from pipeline.reporting.rules import RULES
 from pipeline.reporting.scale import DATASETS, EXPERIMENTS, TEST_PICKED, channels, family, same_data, scale_text, section_of
 from pipeline.reporting.text import Table
@@ -36,14 +34,13 @@ def judge(facts: Facts, claim: Claim) -> Finding:
     return Finding(_heuristic(facts, claim), NOT_TESTABLE, "advice on a setting, not a result; one run has one setting")
 
 
-def claims_table(facts: Facts, ledger: Sequence[Entry] = ()) -> Table:
+def claims_table(facts: Facts) -> Table:
     """Every claim of the paper with its verdict, from this run or from the published experiment that tests it best.
 
     Best is: tested at all, then decided, then on the paper's own data, then the larger scale (`amount_of`). This run wins a
     tie, and stands for the ledger's entry of its own name.
     """
     params = facts.results.params
-    others = [entry for entry in ledger if entry.name != params.experiment]
     rows, notes = [], []
     picked = facts.results.params.partition.source == "test"
     for claim in load_claims():
@@ -53,7 +50,9 @@ def claims_table(facts: Facts, ledger: Sequence[Entry] = ()) -> Table:
         reason = f"{finding.reason}; {TEST_PICKED}" if picked and tested else finding.reason
         own = [claim.id, claim.where, claim.text(), finding.ours, data if tested else "", finding.verdict, reason]
         candidates = [([*own, params.experiment if tested else ""], amount_of(params))]
-        candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in others if claim.id in entry.claims]
+        candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in facts.others if claim.id in entry.claims]
+        if claim.id == WITHOUT_RESIDUALS:
+            candidates += _with_and_without(facts, claim)
         rows.append(max(candidates, key=lambda pair: _evidence(*pair))[0])
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
@@ -63,6 +62,21 @@ def claims_table(facts: Facts, ledger: Sequence[Entry] = ()) -> Table:
         "or the sign or order does not hold. not testable here: see the reason."
     )
     return Table("claims", "Claim by claim", COLUMNS, rows, notes)
+
+
+def _with_and_without(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]:
+    """The claim's row and its size for each pair of experiments on the paper's data that differ in the shortcuts alone."""
+    data = DATASETS[facts.results.dataset]
+    sides = [Side(facts.results.params.experiment, facts.results.params, facts.summary, data, scale_text(facts.results))]
+    sides += [Side(entry.name, entry.params, entry.summary, *entry.data_and_scale) for entry in facts.others]
+    wanted = DATASETS[EXPERIMENTS[claim.section][0]]
+    rows = []
+    for residual, plain in residual_pairs([side for side in sides if side.dataset == wanted]):
+        finding = compare_residuals(residual, plain)
+        names = f"{residual.name}, {plain.name}"
+        row = [claim.id, claim.where, claim.text(), finding.ours, residual.scale, finding.verdict, finding.reason, names]
+        rows.append((row, amount_of(residual.params)))
+    return rows
 
 
 def amount_of(params: Params) -> int:

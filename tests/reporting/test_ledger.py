@@ -1,5 +1,6 @@
 """The ledger: what a report takes from it, and how its numbers are checked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def entry(name: str, scale: str, verdict: str = "same direction", dataset: str =
 
 
 def chosen(facts: Facts, ledger: list[Entry]) -> str:
-    row = next(row for row in claims_table(facts, ledger).rows if row[0] == CLAIM)
+    row = next(row for row in claims_table(replace(facts, ledger=ledger)).rows if row[0] == CLAIM)
     return str(row[COLUMNS.index("experiment")])
 
 
@@ -49,10 +50,35 @@ def test_a_claim_is_answered_by_the_papers_own_data_where_it_was_tested(digits: 
 
 def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
     ledger = [entry("cifar", "CIFAR-10 32x32"), entry("other", "digits", dataset="digits")]
-    tables: dict[str, Table] = {table.name: table for table in build_tables(digits, ledger)}
+    tables: dict[str, Table] = {table.name: table for table in build_tables(replace(digits, ledger=ledger))}
     assert [row[0] for row in tables["table_1"].rows[-1:]] == ["ResNet-9 (cifar)"]
     assert {row[0] for row in tables["experiments"].rows} == {"ResNet-9 (this run)", "ResNet-9 (cifar)", "ResNet-9 (other)"}
     assert all(len(row) == len(MODEL_COLUMNS) for row in tables["experiments"].rows)
+
+
+def with_and_without(facts: Facts, accuracy: float, **changes: Any) -> list[str]:
+    """The row on residual connections for two published twins, with and without shortcuts, the latter of this BlocTrain accuracy."""
+    entries = []
+    for name, shortcuts, own in (("with", True, 0.864), ("without", False, accuracy)):
+        content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})
+        content["network"] = {**content["network"], "shortcuts": shortcuts}
+        summary = {"accuracy": {"bloctrain": own, "bloctrain_base": own, "end_to_end": own}}
+        entries.append(replace(entry(name, "CIFAR-10 32x32"), params=parse_params(content), summary=summary))
+    row = "cifar10_resnet9.accuracy_without_residuals"
+    return next(cells for cells in claims_table(replace(facts, ledger=entries)).rows if cells[0] == row)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict"), [(0.845, "same direction"), (0.880, "not reproduced"), (0.862, "not testable here")]
+)
+def test_two_published_twins_say_whether_residuals_help(digits: Facts, accuracy: float, verdict: str) -> None:
+    row = with_and_without(digits, accuracy)
+    assert (row[COLUMNS.index("verdict")], row[COLUMNS.index("experiment")]) == (verdict, "with, without")
+    assert f"BlocTrain {100 * accuracy:.2f} % without, 86.40 % with" in row[COLUMNS.index("ours")]
+
+
+def test_experiments_that_differ_in_more_than_shortcuts_are_not_compared(digits: Facts) -> None:
+    assert "with, without" not in with_and_without(digits, 0.845, seed=7)
 
 
 def test_spread_over_seeds(tmp_path: Path) -> None:

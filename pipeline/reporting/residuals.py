@@ -1,0 +1,58 @@
+"""Do residual connections help? One network with and one without, otherwise of the same parameters: the run in force or published."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config import Params
+from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, accuracy_noise, percent
+from pipeline.reporting.ledger import load_spreads
+from pipeline.reporting.results import METHODS, NAMES
+
+FREE = {"experiment", "expectations", "network"}
+"""Parameters in which the two experiments may differ; of `network` only the shortcuts."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One experiment of the comparison; `dataset` and `scale` as the tables name them."""
+
+    name: str
+    params: Params
+    summary: dict[str, Any]
+    dataset: str
+    scale: str
+
+
+def residual_pairs(sides: list[Side]) -> list[tuple[Side, Side]]:
+    """(with shortcuts, without) for all experiments that differ in nothing else."""
+    return [
+        (first, second)
+        for first in sides
+        for second in sides
+        if first.params.network.shortcuts and not second.params.network.shortcuts and _rest(first) == _rest(second)
+    ]
+
+
+def compare_residuals(residual: Side, plain: Side) -> Finding:
+    """BlocTrain at full depth decides; the other methods are named beside it."""
+    pairs = {method: [float(side.summary["accuracy"][method]) for side in (plain, residual)] for method in METHODS}
+    text = "; ".join(f"{NAMES[method]} {percent(before)} without, {percent(after)} with" for method, (before, after) in pairs.items())
+    before, after = pairs[METHODS[0]]
+    spreads = load_spreads(residual.name) | load_spreads(plain.name)
+    noise = accuracy_noise(before, after, residual.params.data.split.test, spreads)
+    words = "BlocTrain is more accurate with shortcuts than without"
+    if abs(after - before) <= noise:
+        return Finding(text, NOT_TESTABLE, f"{words}: within the noise of {100 * noise:.2f} points")
+    holds = after > before
+    return Finding(text, DIRECTION if holds else NOT_REPRODUCED, f"{'holds' if holds else 'does not hold'}: {words}")
+
+
+def _rest(side: Side) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What must agree."""
+    network = side.params.network.model_dump() | {"shortcuts": None}
+    return {**side.params.model_dump(exclude=FREE), "data": _data(side)}, network
+
+
+def _data(side: Side) -> dict[str, Any]:
+    """Where the images were read from does not matter."""
+    return side.params.data.model_dump(exclude={"source", "path"}) | {"dataset": side.dataset}
