@@ -19,7 +19,7 @@ from pipeline.network import Block, build_block, plan_blocks
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import time_major
-from pipeline.training.loop import MicroBatch, TrainingSet, _accumulate, _step
+from pipeline.training.loop import MicroBatch, TrainingSet, accumulate, optimizer_step
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "digits.yaml"
 NETWORKS = {"resnet9-block1": ["b1"], "resnet9": ["b1", "b2", "b3"]}
@@ -116,7 +116,7 @@ def training_step(params: Params, block: Block, feed: Any, label: np.ndarray, ba
     def step(first: int) -> None:
         for start in range(first, first + batch, micro):
             piece = MicroBatch(part, rows[start : min(start + micro, first + batch)], batch, start + micro >= first + batch)
-            _accumulate(fabric, params, block, piece, piece.read(0))
-        _step(fabric, block, optimizer)
+            accumulate(fabric, params, block, piece, piece.read(0))
+        optimizer_step(fabric, block, optimizer)
 
     return step

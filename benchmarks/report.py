@@ -17,7 +17,7 @@ LABELS = {"bloctrain": "this project", "bloctrain-float32": "this project, float
           "snntorch": "snnTorch", "norse": "Norse"}  # fmt: skip
 
 
-def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequence[str]) -> None:
+def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequence[tuple[Row, str]]) -> None:
     """Medians, spread and ratios as markdown."""
     lines = [
         "# Throughput and memory, this project and its peers in one run",
@@ -43,9 +43,21 @@ def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequ
             f"{row['images_per_s']:.1f} | {row['images_per_s_min']:.1f} to {row['images_per_s_max']:.1f} | {row['repeats']} | "
             f"{ratio} | {row['peak_rss_mb']:.0f} | {saved} | {row['configuration']} |"
         )
-    if skipped:
-        lines += ["", "## Skipped", "", *(f"- {reason}" for reason in skipped)]
+    if missing := not_measured(rows, skipped):
+        lines += ["", "## Not measured", "", *missing]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def not_measured(rows: list[Row], skipped: Sequence[tuple[Row, str]]) -> list[str]:
+    """A line per cell and reason, with the implementations that have no measurement there at all."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for order, reason in skipped:
+        if find(rows, *(order[key] for key in ("implementation", "network", "steps", "batch", "mode"))):
+            continue
+        cell = f"{order['network']}, T = {order['steps']}, batch {order['batch']}, {order['mode']}"
+        known = names.setdefault((cell, reason), [])
+        known += [] if order["implementation"] in known else [order["implementation"]]
+    return [f"- {cell}: {', '.join(known)} ({reason})" for (cell, reason), known in names.items()]
 
 
 def find(rows: list[Row], name: str, network: str, steps: int, batch: int, mode: str) -> Row | None:

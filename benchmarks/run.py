@@ -25,7 +25,7 @@ class Runner:
         self.rates: dict[tuple[str, ...], float] = {}
         self.saved: dict[tuple[str, ...], float] = {}
         self.compiled: set[tuple[str, ...]] = set()
-        self.skipped: list[str] = []
+        self.skipped: list[tuple[dict[str, Any], str]] = []
 
     @property
     def left(self) -> float:
@@ -36,18 +36,16 @@ class Runner:
         name = describe(order)
         needed, memory = self._expected_seconds(order), self._expected_bytes(order)
         if needed > self.left:
-            return self._skip(
-                f"{name}: would take about {needed:.0f} s and {max(self.left, 0):.0f} s of the time budget are left"
-            )
+            return self._skip(order, "no time left")
         if memory > 0.85 * free_bytes():
-            return self._skip(f"{name}: would need about {memory / 1e9:.1f} GB and {free_bytes() / 1e9:.1f} GB are free")
+            return self._skip(order, f"would need about {memory / 1e9:.1f} GB and {free_bytes() / 1e9:.1f} GB are free")
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", json.dumps(order | {"seconds": self.seconds})]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=self.left + 60, cwd=ROOT)
         except subprocess.TimeoutExpired:
-            return self._skip(f"{name}: took longer than the time left")
+            return self._skip(order, "took longer than the time left")
         if done.returncode:
-            return self._skip(f"{name}: failed ({(done.stderr.strip().splitlines() or ['killed, out of memory?'])[-1]})")
+            return self._skip(order, f"failed ({(done.stderr.strip().splitlines() or ['killed, out of memory?'])[-1]})")
         row: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         if order["configuration"].get("compile"):
             self.compiled.add(_compiled_key(order))
@@ -82,9 +80,9 @@ class Runner:
         images = min(order["batch"], order["configuration"].get("micro_batch", order["batch"]))
         return 1e9 + 2.0 * (known or 2e5) * order["steps"] * images * (1 if order["mode"] == "train" else 0.5)
 
-    def _skip(self, reason: str) -> dict[str, Any] | None:
-        self.skipped.append(reason)
-        print(f"skipped: {reason}", flush=True)
+    def _skip(self, order: dict[str, Any], reason: str) -> dict[str, Any] | None:
+        self.skipped.append((order, reason))
+        print(f"skipped: {describe(order)}: {reason}", flush=True)
         return None
 
 

@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Results and summary of the run in force, the spread over seeds of the summary's numbers where it was measured, the ledger."""
+    """Results and summary of the run in force, the spread of its numbers over seeds where that was measured, and the ledger."""
 
     results: Results
     summary: dict[str, Any]

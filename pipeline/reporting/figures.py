@@ -1,6 +1,6 @@
 """Every figure of the reports, by file name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.files import write_json

@@ -1,4 +1,4 @@
-"""Do residual connections help? One network with and one without, otherwise of the same parameters: the run in force or published."""
+"""Do residual connections help? Two experiments, in force or published, that differ in the shortcuts alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ def residual_pairs(sides: list[Side]) -> list[tuple[Side, Side]]:
 def compare_residuals(residual: Side, plain: Side) -> Finding:
     """BlocTrain at full depth decides; the other methods are named beside it."""
     pairs = {method: [float(side.summary["accuracy"][method]) for side in (plain, residual)] for method in METHODS}
-    text = "; ".join(f"{NAMES[method]} {percent(before)} without, {percent(after)} with" for method, (before, after) in pairs.items())
+    text = "; ".join(f"{NAMES[method]} {percent(pair[0])} without, {percent(pair[1])} with" for method, pair in pairs.items())
     before, after = pairs[METHODS[0]]
     spreads = load_spreads(residual.name) | load_spreads(plain.name)
     noise = accuracy_noise(before, after, residual.params.data.split.test, spreads)

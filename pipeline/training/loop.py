@@ -105,10 +105,10 @@ def _epoch(
     with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{params.training.epochs}", unit="image", leave=False,
               disable=not (fabric.is_global_zero and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
-            sums += _accumulate(fabric, params, block, micro, host)
+            sums += accumulate(fabric, params, block, micro, host)
             seen += len(micro.positions)
             if micro.ends_batch:
-                _step(fabric, block, optimizer)
+                optimizer_step(fabric, block, optimizer)
                 bar.update(micro.batch_size)
                 bar.set_postfix(loss=f"{sums[:2].sum() / seen:.3f}", accuracy=f"{sums[2] / seen:.3f}", refresh=False)
     if fabric.world_size > 1:
@@ -119,7 +119,7 @@ def _epoch(
             "train_accuracy": correct}  # fmt: skip
 
 
-def _accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray) -> Tensor:
+def accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray) -> Tensor:
     """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions."""
     part = micro.part
     if not len(micro.positions):
@@ -138,7 +138,7 @@ def _accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch,
     return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double().cpu()
 
 
-def _step(fabric: Fabric, block: Block, optimizer: torch.optim.Optimizer) -> None:
+def optimizer_step(fabric: Fabric, block: Block, optimizer: torch.optim.Optimizer) -> None:
     """Add up the gradients of all processes and let the optimiser step."""
     if fabric.world_size > 1:
         for weight in block.parameters():

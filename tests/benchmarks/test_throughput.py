@@ -11,11 +11,12 @@ import torch
 from benchmarks.convolutions import convolutions_step
 from benchmarks.measure import saved_bytes_per_image
 from benchmarks.networks import NETWORKS, build, paper_bytes_per_image, random_spikes, resnet9
-from benchmarks.report import targets
+from benchmarks.report import not_measured, targets
 from benchmarks.run import Runner
 from pipeline.training.feed import time_major
 
 ROOT = Path(__file__).parents[2]
+CELL = ("implementation", "network", "steps", "batch", "mode")
 PROMISED = {
     "implementation": str, "network": str, "steps": int, "batch": int, "mode": str, "images_per_s": float,
     "peak_rss_mb": float, "machine": str, "configuration": str, "repeats": int,
@@ -70,11 +71,13 @@ def test_a_measurement_that_does_not_fit_is_skipped_with_its_reason():
     order = {"implementation": "norse", "network": "resnet9", "steps": 100, "batch": 64, "mode": "train",
              "configuration": {"precision": "32"}}  # fmt: skip
     assert runner.run(order) is None
-    assert "time budget" in runner.skipped[0]
+    assert runner.skipped[0] == (order, "no time left")
     runner.rates.clear()
     runner.saved["norse", "resnet9"] = 1e12
     assert runner.run(order) is None
-    assert "GB are free" in runner.skipped[1]
+    assert "GB are free" in runner.skipped[1][1]
+    assert not_measured([], runner.skipped)[0] == "- resnet9, T = 100, batch 64, train: norse (no time left)"
+    assert not_measured([{name: order[name] for name in CELL}], runner.skipped) == []  # a repeat left out is no gap
 
 
 def test_targets_compare_with_the_best_peer_at_the_batch_and_at_its_own_best():

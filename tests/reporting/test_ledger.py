@@ -57,7 +57,7 @@ def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
 
 
 def with_and_without(facts: Facts, accuracy: float, **changes: Any) -> list[str]:
-    """The row on residual connections for two published twins, with and without shortcuts, the latter of this BlocTrain accuracy."""
+    """The row on residual connections for two published twins; `accuracy` is that of BlocTrain without shortcuts."""
     entries = []
     for name, shortcuts, own in (("with", True, 0.864), ("without", False, accuracy)):
         content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})

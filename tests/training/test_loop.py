@@ -10,7 +10,7 @@ from pipeline.network import build_block
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
 from pipeline.training.feed import EncodedFeed
-from pipeline.training.loop import HISTORY, TrainingSet, _accumulate, _decay, _plan, fit
+from pipeline.training.loop import HISTORY, TrainingSet, _decay, _plan, accumulate, fit
 from pipeline.training.resume import Checkpoint
 
 CLASSES = 4
@@ -95,7 +95,7 @@ def gradient(params, part, micro_size, batch_size=24):
     block = build_block(params, ["b1"], 1, CLASSES, part.hard is not None, "b1")
     sums = torch.zeros(3, dtype=torch.float64)
     for micro in _plan([part], batch_size, micro_size, numpy_generator(0), 0, 1):
-        sums += _accumulate(fabric, params, block, micro, micro.read(0))
+        sums += accumulate(fabric, params, block, micro, micro.read(0))
     return torch.cat([weight.grad.flatten() for weight in block.parameters()]), sums
 
 
