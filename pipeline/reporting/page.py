@@ -20,6 +20,7 @@ from pipeline.reporting.verdicts import SCALE, VERDICT
 
 TABLES = {
     "this_run": "This run",
+    "headline": "The paper and the published experiments",
     "experiments": "This run and every published experiment",
     "table_1": "Table 1: CIFAR-10, with the paper's rows",
     "table_2": "Table 2: CIFAR-100, with the paper's rows",

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.layout import REPORTS
 from pipeline.reporting.facts import Facts
+from pipeline.reporting.headline import headline
 from pipeline.reporting.paper import literature
 from pipeline.reporting.results import METHODS, NAMES, Results
 from pipeline.reporting.scale import DATASETS, TEST_PICKED, family, paper_scale_text, scale_text
@@ -24,6 +25,7 @@ def build_tables(facts: Facts) -> list[Table]:
     """Every table of the reports, in the order of the page; the claims and the paper's tables also draw on the ledger."""
     results = facts.results
     return [
+        headline(facts.ledger),
         claims_table(facts),
         this_run(facts),
         experiments(facts),

@@ -11,14 +11,16 @@ from fake_run import digits_params, paper_params, write_run
 from pipeline.config import parse_params
 from pipeline.files import write_arrays, write_json
 from pipeline.reporting.facts import Facts
+from pipeline.reporting.headline import headline
 from pipeline.reporting.ledger import Entry, Spread, check_predictions, load_ledger, load_spreads
 from pipeline.reporting.results import CIFAR10, dataset, load_results
 from pipeline.reporting.summary import build_summary
 from pipeline.reporting.tables import MODEL_COLUMNS, build_tables
-from pipeline.reporting.text import Table
+from pipeline.reporting.text import Table, markdown
 from pipeline.reporting.verdicts import COLUMNS, claims_table
 
 CLAIM = "cifar10_resnet9.compute_efficiency"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -31,7 +33,15 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
 def entry(name: str, scale: str, verdict: str = "same direction", dataset: str = "CIFAR-10") -> Entry:
     claim = [CLAIM, "5.2", "1.89", "1.70", scale, verdict, "holds", name]
     row = ["ResNet-9 (this run)", "BlocTrain", dataset, "40000", "65.0", "", scale, ""]
-    return Entry(name, parse_params(paper_params()), {"accuracy": {"end_to_end": 0.6}}, [row], {CLAIM: claim}, [])
+    accuracy = {"bloctrain": 0.64, "bloctrain_base": 0.66, "end_to_end": 0.6}
+    ratios = {
+        "compute": 1.4,
+        "memory_overhead": 1.66,
+        "measured_speedup": 1.3,
+        "training_memory_reduction": {"b1": 1.9, "b2": 3.4},
+    }
+    summary = {"accuracy": accuracy, "efficiency": ratios, "training_time_ratio": 0.57}
+    return Entry(name, parse_params(paper_params()), summary, [row], {CLAIM: claim}, [])
 
 
 def chosen(facts: Facts, ledger: list[Entry]) -> str:
@@ -54,6 +64,22 @@ def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
     assert [row[0] for row in tables["table_1"].rows[-1:]] == ["ResNet-9 (cifar)"]
     assert {row[0] for row in tables["experiments"].rows} == {"ResNet-9 (this run)", "ResNet-9 (cifar)", "ResNet-9 (other)"}
     assert all(len(row) == len(MODEL_COLUMNS) for row in tables["experiments"].rows)
+
+
+def test_headline_numbers_stand_beside_the_papers(digits: Facts) -> None:
+    table = next(table for table in build_tables(replace(digits, ledger=[entry("cifar", "")])) if table.name == "headline")
+    assert table.columns == ["number", "paper (ResNet-9)", "cifar"]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["test accuracy, BlocTrain"] == ["86.4 %", "64.0 %"]
+    assert rows["less memory in training"] == ["1.32x to 2.95x", "1.90x to 3.40x"]
+    assert rows["training time over end to end"] == ["1.13x", "0.57x"]
+
+
+def test_readme_quotes_the_ledger() -> None:
+    """Each number of the table in README is the committed one, whatever machine this is."""
+    lines = markdown(headline(load_ledger(ROOT / "reports/published"))).splitlines()
+    wanted = [line for line in lines if line.startswith("|")]
+    assert [line for line in wanted if line not in (ROOT / "README.md").read_text().splitlines()] == []
 
 
 def with_and_without(facts: Facts, accuracy: float, **changes: Any) -> list[str]:
