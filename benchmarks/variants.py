@@ -1,6 +1,6 @@
 """What a choice of parameters changes, against the noise of seeds:
 
-    python -m benchmarks.variants precision --seeds 0 1 2 compute.precision=32 compute.precision=bf16
+    python -m benchmarks.variants precision --seeds 0 1 2 "compute.precision='32'" compute.precision=bf16
 
 Runs the experiment in force once per setting and seed, as DVC experiments, and writes mean and standard deviation of each
 accuracy and efficiency, and the difference to the first setting with its standard error over the paired seeds, to
@@ -11,6 +11,7 @@ within two standard errors is called no difference.
 import argparse
 import json
 import re
+import shlex
 from math import sqrt
 from typing import Any
 
@@ -42,7 +43,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows.to_csv(folder / f"variants-{arguments.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seeds = " ".join(map(str, arguments.seeds))
-    made_by = f"Made by `python -m benchmarks.variants {arguments.name} --seeds {seeds} {' '.join(arguments.settings)}`."
+    made_by = f"Made by `python -m benchmarks.variants {arguments.name} --seeds {seeds} {shlex.join(arguments.settings)}`."
     lines = as_markdown(list(rows.columns), rows.values.tolist())
     (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{lines}")
     print(lines)
