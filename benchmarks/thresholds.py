@@ -39,7 +39,7 @@ def main() -> None:
         rows.append(row)
         tradeoffs.append(tradeoff.assign(threshold=value))
     table = pd.DataFrame(rows)
-    text = recommend(pd.concat(tradeoffs))
+    text = recommend(pd.concat(tradeoffs, ignore_index=True))
     folder = PUBLISHED / params.experiment
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "thresholds.csv", index=False, float_format="%.6g", lineterminator="\n")

@@ -1,20 +1,22 @@
 """What a choice of parameters changes, against the noise of seeds:
 
-    python -m benchmarks.variants precision --seeds 0 1 2 compute.precision=32 compute.precision=bf16
+    python -m benchmarks.variants precision "compute.precision='32'" compute.precision=bf16 --seeds 0 1 2
 
 Runs the experiment in force once per setting and seed, as DVC experiments, and writes mean and standard deviation of each
 accuracy and efficiency, and the difference to the first setting with its standard error over the paired seeds, to
 reports/published/<experiment>/variants-<name>.md and .csv. A setting of several parameters joins them by commas. A difference
-within two standard errors is called no difference.
+that Student's t calls no clearer than 5 % of chance (paired, two-sided) is called no difference.
 """
 
 import argparse
 import json
 import re
+import shlex
 from math import sqrt
 from typing import Any
 
 import pandas as pd
+from scipy.stats import t
 
 from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from benchmarks.seeds import TIMED, flatten
@@ -42,7 +44,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows.to_csv(folder / f"variants-{arguments.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seeds = " ".join(map(str, arguments.seeds))
-    made_by = f"Made by `python -m benchmarks.variants {arguments.name} --seeds {seeds} {' '.join(arguments.settings)}`."
+    made_by = f"Made by `python -m benchmarks.variants {arguments.name} {shlex.join(arguments.settings)} --seeds {seeds}`."
     lines = as_markdown(list(rows.columns), rows.values.tolist())
     (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{lines}")
     print(lines)
@@ -59,7 +61,8 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
             difference = table[metric] - first[metric]
             error = float(difference.std(ddof=1)) / sqrt(len(difference)) if len(difference) > 1 else float("nan")
             mean = float(difference.mean())
-            clear = "" if table is first else "differs" if abs(mean) > 2 * error else "no difference"
+            limit = float(t.ppf(0.975, len(difference) - 1)) * error
+            clear = "" if table is first else "differs" if abs(mean) > limit else "no difference"
             rows.append({
                 "metric": metric, "setting": setting,
                 "mean": float(table[metric].mean()), "std": float(table[metric].std(ddof=1)),

@@ -70,7 +70,7 @@ class Facts:
 
     def noise(self, first: float, second: float) -> float:
         """What two accuracies on the test set may differ by without meaning (`accuracy_noise`)."""
-        return accuracy_noise(first, second, self.results.images("test"), self.spreads)
+        return accuracy_noise(first, second, self.results.images("test"), training_deviation(self.summary, self.spreads))
 
     def clearly(self, first: float, second: float) -> int:
         """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
@@ -91,15 +91,27 @@ class Facts:
         return paper_training(self.results, claim.section) if check is None else check
 
 
-def accuracy_noise(first: float, second: float, images: int, spreads: Mapping[str, Spread]) -> float:
+def accuracy_noise(first: float, second: float, images: int, deviation: float) -> float:
     """The larger of two standard errors of a difference of accuracies (0..1) on `images` test images.
 
     One is that of a difference of two proportions; both are measured on the same images, so it is an upper bound. The
-    other is that of two trainings, from the largest deviation over seeds of any accuracy in `spreads`.
+    other is that of two trainings of standard deviation `deviation`.
     """
     proportions = math.sqrt((first * (1 - first) + second * (1 - second)) / images)
-    seeds = max((spread.std for metric, spread in spreads.items() if metric.startswith("accuracy.")), default=0.0)
-    return max(proportions, math.sqrt(2) * seeds)
+    return max(proportions, math.sqrt(2) * deviation)
+
+
+def training_deviation(summary: Mapping[str, Any], spreads: Mapping[str, Spread]) -> float:
+    """Standard deviation of a training's accuracy: the largest of any accuracy over seeds, where seeds were measured.
+
+    Elsewhere from the one pair of trainings that every run holds: the first blocks of BlocTrain-base and of end to end are the
+    same network, trained on the same images from other initial weights.
+    """
+    deviations = [spread.std for metric, spread in spreads.items() if metric.startswith("accuracy.")]
+    if deviations:
+        return max(deviations)
+    pair = [summary["accuracy"]["by_depth"][method].get("b1") for method in ("bloctrain_base", "end_to_end")]
+    return abs(pair[0] - pair[1]) / math.sqrt(2) if None not in pair else 0.0
 
 
 def partition_band(block: Block, metric: str) -> tuple[float, float]:

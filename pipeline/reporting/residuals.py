@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Params
-from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, accuracy_noise, percent
+from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, accuracy_noise, percent, training_deviation
 from pipeline.reporting.ledger import load_spreads
 from pipeline.reporting.results import METHODS, NAMES
 
@@ -39,8 +39,8 @@ def compare_residuals(residual: Side, plain: Side) -> Finding:
     pairs = {method: [float(side.summary["accuracy"][method]) for side in (plain, residual)] for method in METHODS}
     text = "; ".join(f"{NAMES[method]} {percent(pair[0])} without, {percent(pair[1])} with" for method, pair in pairs.items())
     before, after = pairs[METHODS[0]]
-    spreads = load_spreads(residual.name) | load_spreads(plain.name)
-    noise = accuracy_noise(before, after, residual.params.data.split.test, spreads)
+    deviation = max(training_deviation(side.summary, load_spreads(side.name)) for side in (residual, plain))
+    noise = accuracy_noise(before, after, residual.params.data.split.test, deviation)
     gains = f"init_gain {plain.params.network.init_gain:g} and {residual.params.network.init_gain:g}"
     words = f"BlocTrain is more accurate with shortcuts than without ({gains})"
     if abs(after - before) <= noise:

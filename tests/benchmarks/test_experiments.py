@@ -38,15 +38,19 @@ def test_stages_changed_are_those_with_other_inputs(two_locks):
     assert stages_changed("HEAD", "HEAD") == []
 
 
-def test_a_difference_within_two_standard_errors_is_none():
+def test_a_difference_that_chance_makes_in_one_of_twenty_is_none():
     runs = {
         "a=1": pd.DataFrame({"accuracy.x": [0.90, 0.92, 0.91], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
         "a=2": pd.DataFrame({"accuracy.x": [0.91, 0.91, 0.91], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
         "a=3": pd.DataFrame({"accuracy.x": [0.95, 0.97, 0.965], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}),
+        # 4 standard errors: clear for many seeds, not for three (t = 4.3)
+        "a=4": pd.DataFrame(
+            {"accuracy.x": [0.905, 0.93, 0.915], "exits.b1": [0, 0, 0], "efficiency.measured_speedup": [1, 1, 1]}
+        ),
     }
     rows = compare(runs).set_index("setting")
-    assert list(rows["metric"]) == ["accuracy.x"] * 3  # neither counts of exits nor measured times
-    assert list(rows["verdict"]) == ["", "no difference", "differs"]
+    assert list(rows["metric"]) == ["accuracy.x"] * 4  # neither counts of exits nor measured times
+    assert list(rows["verdict"]) == ["", "no difference", "differs", "no difference"]
     assert rows.loc["a=3", "difference"] == pytest.approx(0.05167, abs=1e-4)
 
 

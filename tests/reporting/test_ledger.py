@@ -82,14 +82,16 @@ def test_readme_quotes_the_ledger() -> None:
     assert [line for line in wanted if line not in (ROOT / "README.md").read_text().splitlines()] == []
 
 
-def with_and_without(facts: Facts, accuracy: float, **changes: Any) -> list[str]:
-    """The row on residual connections for two published twins; `accuracy` is that of BlocTrain without shortcuts."""
+def with_and_without(facts: Facts, plain: float, pair: float = 0.0, **changes: Any) -> list[str]:
+    """The row on residual connections for two published twins; `plain` is the accuracy of BlocTrain without shortcuts, `pair` the
+    difference of two trainings of the first block."""
     entries = []
-    for name, shortcuts, own in (("with", True, 0.864), ("without", False, accuracy)):
+    for name, shortcuts, own in (("with", True, 0.864), ("without", False, plain)):
         content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})
         content["network"] = {**content["network"], "shortcuts": shortcuts}
-        summary = {"accuracy": {"bloctrain": own, "bloctrain_base": own, "end_to_end": own}}
-        entries.append(replace(entry(name, "CIFAR-10 32x32"), params=parse_params(content), summary=summary))
+        depths = {method: {"b1": first} for method, first in (("bloctrain_base", 0.61), ("end_to_end", 0.61 + pair))}
+        accuracy = {"bloctrain": own, "bloctrain_base": own, "end_to_end": own, "by_depth": depths}
+        entries.append(replace(entry(name, "CIFAR-10 32x32"), params=parse_params(content), summary={"accuracy": accuracy}))
     row = "cifar10_resnet9.accuracy_without_residuals"
     return next(cells for cells in claims_table(replace(facts, ledger=entries)).rows if cells[0] == row)
 
@@ -105,6 +107,11 @@ def test_two_published_twins_say_whether_residuals_help(digits: Facts, accuracy:
 
 def test_experiments_that_differ_in_more_than_shortcuts_are_not_compared(digits: Facts) -> None:
     assert "with, without" not in with_and_without(digits, 0.845, seed=7)
+
+
+def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: Facts) -> None:
+    assert with_and_without(digits, 0.845, pair=0.018)[COLUMNS.index("verdict")] == "same direction"
+    assert with_and_without(digits, 0.845, pair=0.020)[COLUMNS.index("verdict")] == "not testable here"
 
 
 def test_spread_over_seeds(tmp_path: Path) -> None:
