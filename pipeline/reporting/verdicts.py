@@ -52,7 +52,7 @@ def claims_table(facts: Facts) -> Table:
         candidates = [([*own, params.experiment if tested else ""], amount_of(params))]
         candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in facts.others if claim.id in entry.claims]
         if claim.id == WITHOUT_RESIDUALS:
-            candidates += _with_and_without(facts, claim)
+            candidates = _with_and_without(facts, claim) + candidates  # of two undecided answers the one that compares
         rows.append(max(candidates, key=lambda pair: _evidence(*pair))[0])
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
