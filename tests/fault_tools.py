@@ -88,7 +88,12 @@ def own_lines(output: str) -> list[str]:
 
 def locked(folder: Path) -> dict[str, str]:
     """The digest that dvc.lock holds of every output without measured times."""
-    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"].values()
+    return locked_in((folder / "dvc.lock").read_text())
+
+
+def locked_in(content: str) -> dict[str, str]:
+    """The same from the content of a dvc.lock."""
+    stages = yaml.safe_load(content)["stages"].values()
     outs = {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
     return {path: digest for path, digest in outs.items() if not is_measured(path)}
 
