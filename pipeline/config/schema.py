@@ -103,7 +103,7 @@ class TrainingParams(Section):
     batch_size: Count
     schedule: Literal["constant", "cosine"]
     end_to_end_learning_rate: Positive
-    augmentation: Literal["none", "crop_flip"] = "none"
+    augmentation: Literal["none", "flip", "crop_flip"] = "none"
 
 
 class FeatureParams(Section):

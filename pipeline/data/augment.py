@@ -12,11 +12,13 @@ PADDING_SHARE = 8  # a 32-pixel image is padded by 4, the usual recipe for CIFAR
 
 
 def augment(images: np.ndarray, rows: np.ndarray, kind: str, seed: int, split: str, realisation: int) -> np.ndarray:
-    """Images uint8 `[B, C, H, W]` cropped and flipped as (seed, split, realisation, row) decide; unchanged for kind "none"."""
+    """Images uint8 `[B, C, H, W]` as (seed, split, realisation, row) decide: "flip" mirrors half of them, "crop_flip" crops
+    all of them as well, "none" returns them unchanged."""
     if kind == "none":
         return images
     key = digest_of(seed, "augment", split, realisation)
-    size, padding = images.shape[2], images.shape[2] // PADDING_SHARE
+    size = images.shape[2]
+    padding = size // PADDING_SHARE if kind == "crop_flip" else 0
     padded = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     result = np.empty_like(images)
     for position, row in enumerate(rows):

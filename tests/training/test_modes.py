@@ -23,7 +23,7 @@ def run_two_blocks(params):
         forward_base(params, key)
 
 
-@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+@pytest.mark.parametrize("augmentation", ["none", "flip", "crop_flip"])
 def test_with_a_realisation_per_epoch_both_modes_agree(folder, make_params, monkeypatch, augmentation):
     changes = {
         "training.epochs": 2, "training.augmentation": augmentation, "partition.no_hard_class": "stop",
