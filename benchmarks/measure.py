@@ -31,7 +31,7 @@ OWN = ("bloctrain", "bloctrain-float32")
 
 
 def measure(order: dict[str, Any]) -> dict[str, Any]:
-    """images_per_s, peak_rss_mb, start_rss_mb, saved_bytes_per_image (training only), step_seconds, total_seconds.
+    """images_per_s, peak_rss_mb, start_rss_mb, saved_bytes_per_image (training only), step_seconds, total_seconds, threads.
 
     `order` has implementation, network, steps, batch, mode, configuration, seconds (of timed steps, at least one).
     """
@@ -54,7 +54,7 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
     return row | {
         "images_per_s": batch / median(times), "step_seconds": times, "peak_rss_mb": peak, "start_rss_mb": start_rss,
         "saved_bytes_per_image": saved() if saved and order["mode"] == "train" else None,
-        "total_seconds": time.perf_counter() - started,
+        "total_seconds": time.perf_counter() - started, "threads": torch.get_num_threads(),
     }  # fmt: skip
 
 

@@ -57,7 +57,8 @@ def make_params(
     }  # fmt: skip
     content["deepest"] = f"b{len(blocks)}"
     content["expectations"] = []
-    content["compute"] |= {"device": "cpu", "precision": precision, "micro_batch": micro_batch, "kernel": kernel}
+    # threads 0: all cores, as the peers have
+    content["compute"] |= {"device": "cpu", "precision": precision, "micro_batch": micro_batch, "kernel": kernel, "threads": 0}
     return parse_params(content, "benchmark")
 
 

@@ -47,6 +47,8 @@ class Runner:
         if done.returncode:
             return self._skip(order, f"failed ({(done.stderr.strip().splitlines() or ['killed, out of memory?'])[-1]})")
         row: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        if row["threads"] != torch.get_num_threads():
+            return self._skip(order, f"ran on {row['threads']} threads, where all are to have {torch.get_num_threads()}")
         if order["configuration"].get("compile"):
             self.compiled.add(_compiled_key(order))
         work = order["steps"]

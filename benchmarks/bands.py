@@ -1,0 +1,41 @@
+"""Bands for an experiment that can be run once only: `python -m benchmarks.bands` prints `expectations` for params.yaml.
+
+Where there are several seeds, `python -m benchmarks.seeds` is the better source. One run holds two trainings of block 1 that
+differ only by their random numbers, BlocTrain-base's and end to end's; d = their difference in test accuracy gives a seed's
+standard deviation s = |d| / sqrt(2). A band of an accuracy p, measured on n test images, is
+p -+ 3 sqrt(p (1 - p) / n + s^2).
+"""
+
+import json
+from math import ceil, floor, hypot, sqrt
+from typing import Any
+
+from benchmarks.seeds import SUMMARY, WIDTH, flatten
+from pipeline.config import load_params
+
+EFFICIENCY, COUNTED = 0.15, 0.01
+"""Relative half-widths: what the exits decide follows the training; training memory is counted, for the classes left."""
+
+
+def bands(summary: dict[str, Any], test_images: int) -> str:
+    """`expectations` in YAML for the numbers of one reports/summary.json."""
+    by_depth = summary["accuracy"]["by_depth"]
+    spread = abs(by_depth["bloctrain_base"]["b1"] - by_depth["end_to_end"]["b1"]) / sqrt(2)
+    rows = []
+    for metric, value in flatten(summary).items():
+        if metric.startswith("accuracy"):
+            deviation = hypot(sqrt(value * (1 - value) / test_images), spread)
+            half, why = WIDTH * deviation, f"{WIDTH} x {deviation:.4f} (test images and two seeds of block 1, sd {spread:.4f})"
+        elif metric in ("efficiency.compute", "efficiency.memory_overhead"):
+            half, why = EFFICIENCY * value, f"{EFFICIENCY:.0%}, the exits follow the training"
+        elif metric.startswith("efficiency.training_memory_reduction"):
+            half, why = COUNTED * value, f"{COUNTED:.0%}, counted"
+        else:
+            continue
+        low, high = floor((value - half) * 1e4) / 1e4, ceil((value + half) * 1e4) / 1e4
+        rows.append(f'  - {{metric: {metric}, min: {low:.4f}, max: {high:.4f}, source: "own, one run: {value:.4f} -+ {why}"}}\n')
+    return "expectations:\n" + "".join(rows)
+
+
+if __name__ == "__main__":
+    print(bands(json.loads(SUMMARY.read_text(encoding="utf-8")), load_params().data.split.test), end="")
