@@ -170,7 +170,7 @@ class ComputeParams(Section):
     precision: Literal["32", "bf16"] = "32"
     micro_batch: Count = 16
     threads: Annotated[int, Field(ge=0)] = 0
-    kernel: Literal["auto", "reference", "lean", "fused"] = "auto"
+    kernel: Literal["auto", "reference", "lean", "fused", "events"] = "auto"
 
 
 class Expectation(Section):

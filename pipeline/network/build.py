@@ -1,16 +1,15 @@
 """Modules from plans, with weights drawn from one named generator."""
 
 from collections.abc import Sequence
-from types import ModuleType
 
 import torch
 
 from pipeline.config.schema import Params
 from pipeline.network.block import Block, Trunk
+from pipeline.network.engine import Engine, choose_engine
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
 from pipeline.network.plan import LayerPlan, plan_blocks
 from pipeline.neuron import LIF
-from pipeline.neuron.engine import choose_scans
 from pipeline.seeding import torch_seed
 
 
@@ -30,7 +29,7 @@ def build_block(params: Params, keys: Sequence[str], channels: int, classes: int
     trunk = _trunk(params, keys, channels, generator)
     hidden = None
     if plan.hidden:
-        hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator, _scans(params))
+        hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator, _engine(params))
     return Block(trunk, hidden, plan.readout_inputs, classes, hcd, params.neuron.leak, generator)
 
 
@@ -43,10 +42,10 @@ def _neuron(params: Params, plan: LayerPlan) -> LIF:
     return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay)
 
 
-def _scans(params: Params) -> ModuleType | None:
+def _engine(params: Params) -> Engine:
     compute = params.compute
     cuda = compute.device == "cuda" or (compute.device == "auto" and torch.cuda.is_available())
-    return choose_scans(compute.kernel, "cuda" if cuda else "cpu")[0]
+    return choose_engine(compute.kernel, "cuda" if cuda else "cpu", compute.precision)
 
 
 def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.Generator) -> Trunk:
@@ -56,7 +55,7 @@ def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.
         for plan in plans[key].trunk:
             neuron = _neuron(params, plan)
             if plan.kind == "pool":
-                layers.append(SpikingPool(plan, neuron, _scans(params)))
+                layers.append(SpikingPool(plan, neuron, _engine(params)))
             else:
-                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator, _scans(params)))
+                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator, _engine(params)))
     return Trunk(layers)

@@ -2,6 +2,9 @@
 
 Kept are the input spikes at one bit (two where they are signed) and what the surrogate needs of each potential: the
 potential itself in float32, one byte in bfloat16. The backward pass is the reverse scan, then the synapses' own.
+
+Convolutions can be driven by their input spikes (`events`): then currents and the gradient of the weight cost in
+proportion to the spikes, and only the gradient of the input is a dense synapses.
 """
 
 from types import ModuleType
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from pipeline.network.events import synapses
 from pipeline.neuron import LIF
 
 
@@ -23,10 +27,15 @@ class Synapse(NamedTuple):
     signed: bool = False
 
 
-def spiking_synapses(main: Synapse, extra: Synapse | None, neuron: LIF, scans: ModuleType) -> Tensor:
+def spiking_synapses(main: Synapse, extra: Synapse | None, neuron: LIF, scans: ModuleType, events: bool = False) -> Tensor:
     """Spikes `[T, B, ...]` of LIF neurons that receive `main` and, where given, `extra` (a residual unit's shortcut)."""
     tensors = [main.spikes, main.weight] + ([extra.spikes, extra.weight] if extra else [None, None])
     keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    inputs = [main, *([extra] if extra else [])]
+    if events and all(synapses.suit(one.spikes, one.weight) and not one.signed for one in inputs):
+        if main.weight.dim() == 2:
+            return _EventLinear.apply(main.spikes, main.weight, (neuron, keep))
+        return _EventConvolutions.apply(*tensors, ([one.stride for one in inputs], neuron, keep))
     setup = (main.stride, extra.stride if extra else 1), (main.signed, bool(extra and extra.signed)), neuron, scans, keep
     return _LeanSynapses.apply(*tensors, setup)
 
@@ -59,6 +68,57 @@ class _LeanSynapses(torch.autograd.Function):
             grad_x, grad_weight = _synapse_backward(grad_current, x, saved[index], strides[index], wants)
             grads += [None if grad_x is None else grad_x.unflatten(0, folded), grad_weight]
         return *grads, *[None] * (5 - len(grads))
+
+
+class _EventConvolutions(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, spikes, weight, extra_spikes, extra_weight, setup):  # type: ignore[override]
+        strides, neuron, keep = setup
+        pairs = [(spikes, weight)] + ([] if extra_spikes is None else [(extra_spikes, extra_weight)])
+        inputs = [synapses.to_events(x, w, stride) for (x, w), stride in zip(pairs, strides, strict=True)]
+        weights = [w for _, w in pairs]
+        out, kept = synapses.forward(inputs, weights, spikes, neuron, keep)
+        if keep:
+            ctx.save_for_backward(kept, *weights, *(events.bits for events in inputs))
+            ctx.inputs = [events._replace(bits=torch.empty(0)) for events in inputs]
+            ctx.neuron = neuron
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_spikes):  # type: ignore[override]
+        kept, *saved = ctx.saved_tensors
+        count = len(ctx.inputs)
+        inputs = [events._replace(bits=bits) for events, bits in zip(ctx.inputs, saved[count:], strict=True)]
+        grad_current, grad_weights = synapses.backward(inputs, grad_spikes, kept, ctx.neuron)
+        folded = grad_current.flatten(0, 1)
+        grads: list[Tensor | None] = []
+        for index, events in enumerate(inputs):
+            grad_x = None
+            if ctx.needs_input_grad[2 * index]:
+                # Only the shape and layout of the input are read.
+                x = torch.empty((len(folded), *events.shape), dtype=folded.dtype, memory_format=torch.channels_last)
+                grad_x, _ = _synapse_backward(folded, x, saved[index], events.stride, (True, False))
+                grad_x = grad_x.unflatten(0, grad_current.shape[:2]) if grad_x is not None else None
+            grads += [grad_x, grad_weights[index]]
+        return *grads, *[None] * (5 - len(grads))
+
+
+class _EventLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, spikes, weight, setup):  # type: ignore[override]
+        neuron, keep = setup
+        out, kept, bits = synapses.linear_forward(spikes, weight, neuron, keep)
+        if keep:
+            ctx.save_for_backward(kept, weight, bits)
+            ctx.neuron = neuron
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_spikes):  # type: ignore[override]
+        kept, weight, bits = ctx.saved_tensors
+        grad_current, grad_weight = synapses.linear_backward(bits, weight.shape[1], grad_spikes, kept, ctx.neuron)
+        grad_x = grad_current @ weight.to(grad_current.dtype) if ctx.needs_input_grad[0] else None
+        return grad_x, grad_weight, None
 
 
 def _fold(spikes: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from pipeline.encoding import FIXED, Encoder
 from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
-from pipeline.neuron.engine import choose_scans
+from pipeline.network.engine import choose_engine
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
@@ -36,7 +36,7 @@ class Context:
         manifest = read_json("data/prepared/manifest.json")
         fabric = make_fabric(params.compute, devices)
         if fabric.is_global_zero:
-            print(choose_scans(params.compute.kernel, fabric.device.type)[1], flush=True)
+            print(choose_engine(params.compute.kernel, fabric.device.type, params.compute.precision).line, flush=True)
         encoder = Encoder.load(block_folder("b0") / "encoder.json")
         return cls(params, fabric, encoder, manifest["image_shape"][0], manifest["class_names"])
 

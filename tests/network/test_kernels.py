@@ -17,7 +17,7 @@ def run(make_params, kernel, changes, channels):
     return output, [weight.grad for weight in block.parameters()]
 
 
-@pytest.mark.parametrize("kernel", ["lean", "fused"])
+@pytest.mark.parametrize("kernel", ["lean", "fused", "events"])
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize(
     "changes",
@@ -30,7 +30,7 @@ def run(make_params, kernel, changes, channels):
 )  # fmt: skip
 @pytest.mark.parametrize("channels", [1, 3])
 def test_same_spikes_and_gradients_as_the_reference(kernel, delay, changes, channels, make_params):
-    if kernel == "fused":
+    if kernel != "lean":
         try:
             load_library()
         except KernelsUnavailable as error:

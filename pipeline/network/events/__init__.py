@@ -1,0 +1,1 @@
+"""Convolutions driven by their input spikes: silent inputs cost nothing."""

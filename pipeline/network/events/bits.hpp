@@ -1,0 +1,81 @@
+// Spikes as bits, and lists of the ones among them.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#if defined(__AVX512VBMI2__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+typedef uint16_t eight __attribute__((vector_size(16)));
+
+// Appends base + the position of each one in `word`, in order; may write up to 32 numbers, returns where the next goes.
+#if defined(__AVX512VBMI2__) && defined(__AVX512BW__)
+const struct Positions {
+    uint16_t value[32];
+    Positions() { for (int i = 0; i < 32; ++i) value[i] = uint16_t(i); }
+} positions;
+inline uint16_t* append(uint32_t word, uint16_t base, uint16_t* to) {
+    const __m512i numbers = _mm512_add_epi16(_mm512_loadu_si512(positions.value), _mm512_set1_epi16(short(base)));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi16(word, numbers));
+    return to + __builtin_popcount(word);
+}
+#else
+const struct Ones {  // of every byte
+    uint16_t position[256][8] = {};
+    uint8_t count[256] = {};
+    Ones() {
+        for (int byte = 0; byte < 256; ++byte)
+            for (int i = 0; i < 8; ++i)
+                if ((byte >> i) & 1) position[byte][count[byte]++] = uint16_t(i);
+    }
+} ones;
+inline uint16_t* append(uint32_t word, uint16_t base, uint16_t* to) {
+    for (; word; word >>= 8, base += 8) {
+        eight numbers;
+        std::memcpy(&numbers, ones.position[word & 255], sizeof numbers);
+        numbers += base;
+        std::memcpy(to, &numbers, sizeof numbers);
+        to += ones.count[word & 255];
+    }
+    return to;
+}
+#endif
+
+// Up to four bytes as one word.
+inline uint32_t word_of(const uint8_t* from, int64_t bytes) {
+    uint32_t word = 0;
+    if (bytes >= 4) std::memcpy(&word, from, 4);
+    else for (int64_t b = 0; b < bytes; ++b) word |= uint32_t(from[b]) << (8 * b);
+    return word;
+}
+
+// Spikes [places, channels] to bits, `bytes` per place, lowest first.
+template <typename X>
+void to_bits(const X* spikes, uint8_t* bits, int64_t places, int64_t channels) {
+    using Word = std::conditional_t<sizeof(X) == 2, uint16_t, uint32_t>;
+    const int64_t bytes = (channels + 7) / 8;
+#pragma omp parallel for schedule(static)
+    for (int64_t place = 0; place < places; ++place) {
+        for (int64_t b = 0; b < bytes; ++b) {
+            uint8_t flags[8] = {};
+            const auto test = [&](int64_t count) {
+                for (int64_t i = 0; i < count; ++i) {
+                    Word word;
+                    std::memcpy(&word, spikes + place * channels + 8 * b + i, sizeof(X));
+                    flags[i] = word != 0;
+                }
+            };
+            8 * b + 8 <= channels ? test(8) : test(channels - 8 * b);
+            uint64_t all_flags;
+            std::memcpy(&all_flags, flags, 8);
+            bits[place * bytes + b] = uint8_t((all_flags * 0x0102040810204080ull) >> 56);  // the product moves byte i to bit 56 + i
+        }
+    }
+}
+
+}  // namespace

@@ -1,0 +1,108 @@
+// Sixteen neurons at a time: one step of LIF neurons forward and backward. The equations are in pipeline/neuron/lif.py.
+//
+// X is float or bfloat16, K what is kept of the potentials: themselves in float, the surrogate's triangle in 1/255 steps
+// in bfloat16. The arithmetic has the order of the reference (compile with -ffp-contract=off).
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+constexpr int LANES = 16;         // floats in a 512-bit vector
+
+typedef float vec __attribute__((vector_size(64)));
+typedef int32_t ints __attribute__((vector_size(64)));
+typedef uint16_t halves __attribute__((vector_size(32)));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+struct bfloat16 {
+    uint16_t bits;
+};
+
+template <typename V, typename P>
+inline V load(const P* from) {
+    V value;
+    std::memcpy(&value, from, sizeof(V));
+    return value;
+}
+template <typename V, typename P>
+inline void store(const V& value, P* to, int lanes) {
+    if (lanes == LANES) std::memcpy(static_cast<void*>(to), &value, sizeof(V));
+    else std::memcpy(static_cast<void*>(to), &value, lanes * sizeof(P));
+}
+inline vec all(float value) { return value + vec{}; }
+
+inline vec read(const float* from, int lanes) {
+    if (lanes == LANES) return load<vec>(from);
+    vec value{};
+    std::memcpy(&value, from, lanes * sizeof(float));
+    return value;
+}
+inline vec read(const bfloat16* from, int lanes) {
+    halves narrow{};
+    if (lanes == LANES) narrow = load<halves>(from);
+    else std::memcpy(&narrow, from, lanes * sizeof(bfloat16));
+    const ints wide = __builtin_convertvector(narrow, ints) << 16;
+    return (vec)wide;
+}
+inline void write(const vec& value, float* to, int lanes) { store(value, to, lanes); }
+inline void write(const vec& value, bfloat16* to, int lanes) {  // round to nearest even; finite values only
+    const ints wide = (ints)value;
+    const ints rounded = ((wide + 0x7fff + ((wide >> 16) & 1)) >> 16) & 0xffff;
+    store(__builtin_convertvector(rounded, halves), to, lanes);
+}
+
+// Spikes of a mask of all ones or zeros per neuron.
+inline void fire(const ints& mask, float* to, int lanes) { store(mask & 0x3f800000, to, lanes); }
+inline void fire(const ints& mask, bfloat16* to, int lanes) { store(__builtin_convertvector(mask & 0x3f80, halves), to, lanes); }
+
+// 1 - |u/v - 1|, the surrogate's triangle where it is positive; `inverse` is 1 / v.
+inline vec height(const vec& u, float inverse) { return 1.0f - (vec)((ints)(u * inverse - 1.0f) & 0x7fffffff); }
+inline void keep(const vec& u, float, float* kept, int lanes) { store(u, kept, lanes); }
+inline void keep(const vec& u, float inverse, uint8_t* kept, int lanes) {
+    const ints level = __builtin_convertvector(height(u, inverse) * 255.0f + 0.5f, ints);
+    store(__builtin_convertvector(level > 0 ? level : ints{}, bytes16), kept, lanes);
+}
+inline vec slope(const float* kept, float inverse, float damping, int lanes) {
+    const vec triangle = height(read(kept, lanes), inverse);
+    return damping * (triangle > 0.0f ? triangle : vec{});
+}
+inline vec slope(const uint8_t* kept, float, float damping, int lanes) {
+    bytes16 level{};
+    if (lanes == LANES) level = load<bytes16>(kept);
+    else std::memcpy(&level, kept, lanes);
+    return (damping / 255.0f) * __builtin_convertvector(level, vec);
+}
+
+struct Neurons {
+    int64_t steps, images, height, width, channels;  // of the outputs
+    float leak, v, damping;
+    int delay;
+    int64_t place(int64_t t, int64_t image, int64_t y) const { return ((t * images + image) * height + y) * width * channels; }
+};
+
+// One step of LANES neurons whose results stand at `at`: integrates the current, writes spikes and, where wanted, what is kept.
+template <typename X, typename K>
+inline void step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t at, int lanes, X* spikes, K* kept) {
+    const vec before = potential;
+    potential = n.leak * before + current - (before >= n.v ? all(n.v) : vec{});
+    const vec u = n.delay ? before : potential;
+    fire(u >= n.v, spikes + at, lanes);
+    if (kept) keep(u, inverse, kept + at, lanes);
+}
+
+// One step of the reverse scan of LANES neurons: writes dL/dI and returns it in full precision.
+template <typename X, typename K>
+inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t at, int lanes, const X* grad_spikes, const K* kept,
+                     X* grad_current) {
+    const vec later = adjoint, g = slope(kept + at, inverse, n.damping, lanes);
+    adjoint = g * (read(grad_spikes + at, lanes) - n.v * later) + n.leak * later;
+    const vec gradient = n.delay ? later : adjoint;
+    write(gradient, grad_current + at, lanes);
+    return gradient;
+}
+
+}  // namespace
