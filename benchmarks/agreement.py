@@ -32,7 +32,8 @@ def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, 
     block = build(params, keys)
     ours, our_logits, our_gradient = own_spikes(block, spikes)
     rates = {name: float(value.mean()) for name, value in ours.items()}
-    half, half_logits, half_gradient = own_spikes(block, spikes.to(torch.bfloat16))
+    half_params = params.model_copy(update={"compute": params.compute.model_copy(update={"precision": "bf16"})})
+    half, half_logits, half_gradient = own_spikes(build(half_params, keys), spikes.to(torch.bfloat16))
     rows = [_row("bloctrain", ours, half, our_logits, half_logits, our_gradient, half_gradient)]
     rows[0] |= {"rate": rates, "differences": ["the reference is float32; bf16 rounds weights, inputs and currents"]}
     for name in installed():
@@ -143,5 +144,8 @@ def sentences(rows: list[dict[str, Any]]) -> list[str]:
         if under := row.get("equal_under_their_reset"):
             line += f"; {100 * min(under.values()):.4f}% under its own reset rule, so that rule is the difference"
         line += f"; cosine of the first weights' gradient {row['first_gradient_cosine']:.4f}. "
-        lines.append(line + "Differences: " + "; ".join(row["differences"]) + ".")
+        line += "Differences: " + "; ".join(row["differences"]) + "."
+        if "rate" in row:
+            line += " Spikes per neuron and step: " + ", ".join(f"{name} {rate:.3f}" for name, rate in row["rate"].items()) + "."
+        lines.append(line)
     return lines

@@ -25,6 +25,8 @@ EXPERIMENT = Path(__file__).parents[1] / "experiments" / "digits.yaml"
 NETWORKS = {"resnet9-block1": ["b1"], "resnet9": ["b1", "b2", "b3"]}
 CHANNELS, CLASSES = 3, 10
 LEARNING_RATE = 1e-3
+INIT_GAIN = 0.8
+"""That of the CIFAR-10 experiments (experiments/cifar10-*-cpu.yaml): how often neurons fire follows from it."""
 
 
 def resnet9_blocks(width: int, hidden: int) -> list[tuple[list[dict[str, Any]], int]]:
@@ -44,12 +46,13 @@ def equal_blocks(count: int, width: int, hidden: int) -> list[tuple[list[dict[st
 
 def make_params(
     blocks: list[tuple[list[dict[str, Any]], int]], steps: int, micro_batch: int = 16, precision: str = "bf16",
-    kernel: str = "auto", image_size: int = 32,
+    kernel: str = "auto", image_size: int = 32, gain: float = INIT_GAIN,
 ) -> Params:  # fmt: skip
-    """The embedded experiment's parameters with other blocks, image size and number of time steps."""
+    """The embedded experiment's parameters with other blocks, image size, number of time steps and gain of the weights."""
     content = yaml.safe_load(EXPERIMENT.read_text(encoding="utf-8"))
     content["data"]["image_size"] = image_size
     content["encoding"]["time_steps"] = steps
+    content["network"]["init_gain"] = gain
     content["blocks"] = {
         f"b{i}": {"prev": f"b{i - 1}", "prev2": f"b{max(i - 2, 0)}", "layers": layers, "hidden": hidden,
                   "learning_rate": LEARNING_RATE}
@@ -62,8 +65,11 @@ def make_params(
     return parse_params(content, "benchmark")
 
 
-def resnet9(steps: int, micro_batch: int = 16, precision: str = "bf16", width: int = 16, image_size: int = 32) -> Params:
-    return make_params(resnet9_blocks(width, 16 * width), steps, micro_batch, precision, image_size=image_size)
+def resnet9(
+    steps: int, micro_batch: int = 16, precision: str = "bf16", width: int = 16, image_size: int = 32, kernel: str = "auto",
+    gain: float = INIT_GAIN,
+) -> Params:  # fmt: skip
+    return make_params(resnet9_blocks(width, 16 * width), steps, micro_batch, precision, kernel, image_size, gain)
 
 
 def build(params: Params, keys: Sequence[str]) -> Block:

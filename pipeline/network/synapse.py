@@ -3,8 +3,9 @@
 Kept are the input spikes at one bit (two where they are signed) and what the surrogate needs of each potential: the
 potential itself in float32, one byte in bfloat16. The backward pass is the reverse scan, then the synapses' own.
 
-Convolutions can be driven by their input spikes (`events`): then currents and the gradient of the weight cost in
-proportion to the spikes, and only the gradient of the input is a dense synapses.
+With `events` the input spikes drive the synapses: currents and the gradient of the weight cost in proportion to the
+spikes, and only the gradient of the input is a dense operation. Signed spikes, which are the encoder's, are too many for
+that to pay.
 """
 
 from types import ModuleType
