@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def rows():
-    params = resnet9(steps=6, precision="32", width=4, image_size=8)
+    params = resnet9(steps=6, precision="32", width=4, image_size=8, gain=1.0)  # so small a network would be silent at less
     return {row["implementation"]: row for row in compare(params, ["b1", "b2", "b3"], images=2)}
 
 
