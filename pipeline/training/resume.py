@@ -26,7 +26,7 @@ CODE = Path(__file__).parents[1]
 
 def training_digest(described: dict[str, Any], dependencies: list[Path]) -> str:
     """A name for one training: what `described` says, the bytes of the dependencies and the code of the package."""
-    code = sorted(path for path in CODE.rglob("*.py"))
+    code = sorted(path for path in CODE.rglob("*") if path.suffix in (".py", ".cpp", ".hpp"))
     files = [file_digest(path) for path in [*dependencies, *code]]
     return f"{digest_of(json.dumps(described, sort_keys=True), *files):032x}"
 
