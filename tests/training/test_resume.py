@@ -115,13 +115,14 @@ def test_digest_changes_with_every_ingredient(tmp_path):
     assert training_digest({"a": 1, "b": 2}, [dependency]) != first
 
 
-def test_digest_changes_with_the_code(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.training.resume.CODE", tmp_path)
-    (tmp_path / "loop.py").write_text("a")
-    first = training_digest({}, [])
-    (tmp_path / "loop.py").write_text("b")
-    assert training_digest({}, []) != first
-
-
 def test_missing_dependency_is_one_line(tmp_path, refusal):
     assert "missing; run `dvc repro`" in refusal(training_digest, {}, [tmp_path / "gone.npy"])
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.cpp", "a.hpp"])
+def test_another_code_is_another_training(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.training.resume.CODE", tmp_path)
+    (tmp_path / name).write_text("one")
+    before = training_digest({}, [])
+    (tmp_path / name).write_text("two")
+    assert training_digest({}, []) != before
