@@ -10,10 +10,11 @@ import numpy as np
 from pipeline.config import Params, load_params
 from pipeline.files import damaged, missing, read_arrays, read_json
 from pipeline.layout import REPORTS
-from pipeline.reporting.results import METHODS, Row, read_table
+from pipeline.reporting.results import METHODS, NAMES, Row, read_table
 
 LEDGER = REPORTS / "published"
 SEEDS = "seeds.csv"
+THRESHOLDS = "thresholds.csv"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Entry:
         """The data set's name and BlocTrain's scale, as its table this_run says them."""
         return self.rows[0][2], self.rows[0][6]
 
+    @property
+    def sweep(self) -> list[Row]:
+        """BlocTrain's test rows of the trade-off."""
+        return [row for row in self.tradeoff if row["method"] == NAMES["bloctrain"] and row["split"] == "test"]
+
 
 def load_ledger(folder: Path = LEDGER) -> list[Entry]:
     """Every published experiment, by name. A folder without provenance.json holds a spread over seeds only and is left out."""
@@ -54,6 +60,12 @@ def load_spreads(experiment: str, folder: Path = LEDGER) -> dict[str, Spread]:
         return {}
     seeds = {row["metric"]: [value for name, value in row.items() if name.startswith("seed ")] for row in read_table(path)}
     return {metric: Spread(float(np.mean(v)), float(np.std(v, ddof=1)), len(v)) for metric, v in seeds.items() if len(v) > 1}
+
+
+def load_thresholds(experiment: str, folder: Path = LEDGER) -> list[Row]:
+    """The study of an experiment's hardness threshold, a row per threshold; [] if none was made."""
+    path = folder / experiment / THRESHOLDS
+    return read_table(path) if path.exists() else []
 
 
 def read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
