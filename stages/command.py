@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError
 
+NO_MEMORY = "error: not enough memory; make compute.micro_batch, data.split or encoding.time_steps smaller in params.yaml"
+
 
 def run_stage(stage: Callable[[Params], None], description: str) -> None:
     """Run a stage that takes no arguments."""
@@ -42,7 +44,11 @@ def _guard(call: Callable[[], None]) -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     except MemoryError:
-        sys.exit("error: not enough memory; make compute.micro_batch, data.split or encoding.time_steps smaller in params.yaml")
+        sys.exit(NO_MEMORY)
+    except RuntimeError as error:  # torch's own, on CPUs and GPUs
+        if not any(words in str(error).lower() for words in ("allocate memory", "out of memory")):
+            raise
+        sys.exit(NO_MEMORY)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise

@@ -1,4 +1,4 @@
-"""Which files of this repository a module imports, directly and in the end, read from the source."""
+"""Which files of this repository a module imports, directly and in the end, and which parameters it names: from the source."""
 
 import ast
 from pathlib import Path
@@ -37,3 +37,24 @@ def closure(path: Path) -> set[Path]:
             seen.add(current)
             todo += direct(current)
     return seen
+
+
+def parameters(path: Path, sections: set[str]) -> set[str]:
+    """What `path` names of `params` or `results.params`, as `section` or `section.name`, for the given sections.
+
+    The ledger's entries have parameters of their own, which are no stage's.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts: list[str] = []
+        inner: ast.AST = node
+        while isinstance(inner, ast.Attribute):
+            parts.insert(0, inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name):
+            names = [inner.id, *parts]
+            start = names.index("params") if "params" in names else len(names)
+            after = names[start + 1 :][:2] if start == 0 or names[start - 1 : start] == ["results"] else []
+            if after and after[0] in sections:
+                found.add(".".join(after))
+    return found

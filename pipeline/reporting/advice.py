@@ -4,7 +4,6 @@ its hardness threshold (`python -m benchmarks.thresholds`), where one was publis
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Params
 from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, percent
 from pipeline.reporting.paper import Claim
 from pipeline.reporting.results import Row
@@ -22,9 +21,8 @@ SETTING = "a range that was investigated, not a result"
 @dataclass(frozen=True)
 class Studied:
     """One experiment: BlocTrain's test rows of the sweep (theta_conf, accuracy, compute_efficiency), and the rows of its study of
-    the hardness threshold, [] where there is none. `dataset` as the tables name it."""
+    the relative hardness threshold, [] where there is none. `dataset` as the tables name it."""
 
-    params: Params
     dataset: str
     sweep: Sequence[Row]
     thresholds: Sequence[Row]
@@ -35,10 +33,9 @@ def advise(studied: Studied, claim: Claim) -> Finding:
     if claim.name == "theta_conf_recommended":
         return _recommended_theta(studied.sweep)
     if claim.name == "theta_conf_range":
-        rows = [row for row in studied.sweep if RANGE[0] <= row["theta_conf"] <= RANGE[1]]
-        return Finding(_extent(rows, "accuracy", "compute_efficiency"), NOT_TESTABLE, SETTING)
-    relative = studied.params.partition.threshold.mode == "relative"
-    rows = list(studied.thresholds) if relative else []
+        swept = [row for row in studied.sweep if RANGE[0] <= row["theta_conf"] <= RANGE[1]]
+        return Finding(_extent(swept, "accuracy", "compute_efficiency"), NOT_TESTABLE, SETTING)
+    rows = studied.thresholds
     if claim.name in ADVISED:
         return _advised_threshold(rows, studied.dataset, *ADVISED[claim.name])
     text = _extent(rows, "test accuracy", "compute efficiency")

@@ -3,7 +3,6 @@
 from pipeline.config import Params
 from pipeline.reporting.advice import Studied, advise
 from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
-from pipeline.reporting.ledger import load_thresholds
 from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
 from pipeline.reporting.residuals import Side, compare_residuals, residual_pairs
 from pipeline.reporting.rules import RULES
@@ -87,24 +86,25 @@ def _with_and_without(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]
 
 def _advice(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]:
     """The claim's row and its size for every experiment that has an answer."""
-    sides = [(facts.results.params.experiment, scale_text(facts.results), _studied(facts))]
+    sides = [(facts.results.params, scale_text(facts.results), _studied(facts))]
     for entry in facts.others:
         dataset, scale = entry.data_and_scale
-        sides.append((entry.name, scale, Studied(entry.params, dataset, entry.sweep, load_thresholds(entry.name))))
+        sides.append((entry.params, scale, Studied(dataset, entry.sweep, entry.thresholds)))
     rows = []
-    for name, scale, studied in sides:
+    for params, scale, studied in sides:
         finding = advise(studied, claim)
         if finding.ours:
             data = scale if studied.dataset in PAPERS_DATA else f"{scale} ({studied.dataset}, not CIFAR)"
-            reason = f"{finding.reason}; {TEST_PICKED}" if studied.params.partition.source == "test" else finding.reason
-            row = [claim.id, claim.where, claim.text(), finding.ours, data, finding.verdict, reason, name]
-            rows.append((row, amount_of(studied.params)))
+            reason = f"{finding.reason}; {TEST_PICKED}" if params.partition.source == "test" else finding.reason
+            row = [claim.id, claim.where, claim.text(), finding.ours, data, finding.verdict, reason, params.experiment]
+            rows.append((row, amount_of(params)))
     return rows
 
 
 def _studied(facts: Facts) -> Studied:
-    params = facts.results.params
-    return Studied(params, DATASETS[facts.results.dataset], facts.sweep("test"), load_thresholds(params.experiment))
+    name = facts.results.params.experiment
+    thresholds = next((entry.thresholds for entry in facts.ledger if entry.name == name), ())
+    return Studied(DATASETS[facts.results.dataset], facts.sweep("test"), thresholds)
 
 
 def amount_of(params: Params) -> int:

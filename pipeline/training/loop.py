@@ -124,10 +124,9 @@ def accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, 
     part = micro.part
     if not len(micro.positions):
         return torch.zeros(3, dtype=torch.float64)
-    spikes = part.feed.to_device(host, fabric.device, spike_dtype(params.compute))
     column = torch.from_numpy(part.column[micro.positions]).to(fabric.device)
     with fabric.autocast():
-        output = block(spikes)
+        output = block(part.feed.to_device(host, fabric.device, spike_dtype(params.compute)))
     class_loss = cross_entropy(output.logits, column, reduction="sum")
     hcd_loss = torch.zeros_like(class_loss)
     if part.hard is not None:

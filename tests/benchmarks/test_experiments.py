@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from benchmarks.experiments import as_markdown, stages_changed
+from benchmarks.experiments import as_markdown, run_experiments, stages_changed
 from benchmarks.thresholds import recommend
-from benchmarks.variants import compare
+from benchmarks.variants import _name, compare
 
 
 @pytest.fixture
@@ -52,6 +52,21 @@ def test_a_difference_that_chance_makes_in_one_of_twenty_is_none():
     assert list(rows["metric"]) == ["accuracy.x"] * 4  # neither counts of exits nor measured times
     assert list(rows["verdict"]) == ["", "no difference", "differs", "no difference"]
     assert rows.loc["a=3", "difference"] == pytest.approx(0.05167, abs=1e-4)
+
+
+def test_what_one_setting_has_no_number_for_is_not_compared():
+    both, fewer = pd.DataFrame({"accuracy.b2": [0.9, 0.9], "accuracy.b3": [0.9, 0.9]}), pd.DataFrame({"accuracy.b2": [0.8, 0.8]})
+    assert set(compare({"a=1": both, "a=2": fewer})["metric"]) == {"accuracy.b2"}
+
+
+def test_settings_that_differ_in_a_sign_are_two_experiments():
+    assert _name("digits", "partition.threshold.value=-0.5", 0) != _name("digits", "partition.threshold.value=0.5", 0)
+
+
+def test_parameters_that_are_not_committed_are_refused(two_locks, folder):
+    (folder / "params.yaml").write_text("seed: 1\n")
+    with pytest.raises(SystemExit, match=r"params\.yaml has changes"):
+        run_experiments({"one": {"seed": 2}})
 
 
 def test_the_recommendation_is_chosen_on_validation():

@@ -7,6 +7,7 @@ import torch
 from pipeline.encoding import FIXED
 from pipeline.inference.networks import Stage
 from pipeline.inference.runner import ConditionalRunner
+from pipeline.inference.steps import sample_rows
 from pipeline.network import build_block
 from pipeline.partition.exit_rule import BlockVote, replay
 from pipeline.training.feed import time_major
@@ -72,6 +73,12 @@ def test_runner_equals_replay(network, chunk, theta_conf):
     assert exits.exit_block.tolist() == expected.exit_block.tolist()
     assert exits.prediction.tolist() == expected.prediction.tolist()
     assert (exits.prediction >= 0).all()
+
+
+def test_the_sample_of_sorted_images_holds_every_class():
+    label = np.repeat(np.arange(10), 100)
+    assert np.bincount(label[sample_rows(len(label), 256)]).min() >= 25
+    assert sample_rows(30, 256).tolist() == list(range(30))
 
 
 def test_deeper_blocks_see_only_who_goes_on(network):

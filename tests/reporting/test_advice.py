@@ -4,9 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fake_run import paper_params
 
-from pipeline.config import parse_params
 from pipeline.reporting.advice import ADVISED, Studied, advise
 from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding
 from pipeline.reporting.paper import load_claims
@@ -24,11 +22,9 @@ def row(threshold: float, validation: float, compute: float) -> dict[str, Any]:
     return {"threshold": threshold, "validation accuracy": validation, "test accuracy": 0.62, "compute efficiency": compute}
 
 
-def studied(mode: str = "relative", dataset: str = "CIFAR-10", **parts: Any) -> Studied:
-    content = paper_params()
-    content["partition"]["threshold"] = {"mode": mode, "value": -1.0 if mode == "relative" else 0.95}
+def studied(**parts: Any) -> Studied:
     rows = [row(-1, 0.638, 1.6), row(0, 0.640, 1.4), row(1, 0.641, 1.2)]
-    return replace(Studied(parse_params(content, "test"), dataset, sweep(), rows), **parts)
+    return replace(Studied("CIFAR-10", sweep(), rows), **parts)
 
 
 def finding(experiment: Studied, name: str) -> Finding:
@@ -51,8 +47,8 @@ def test_the_advised_threshold_must_be_the_one_of_least_compute_near_the_best_va
 
 @pytest.mark.parametrize(
     "experiment",
-    [studied(thresholds=[]), studied(thresholds=[row(0, 0.6, 1.4)]), studied(dataset="digits"), studied(mode="absolute")],
-    ids=["no study", "not the advised threshold", "other data", "absolute thresholds"],
+    [studied(thresholds=[]), studied(thresholds=[row(0, 0.6, 1.4)]), studied(dataset="digits")],
+    ids=["no study", "not the advised threshold", "other data"],
 )
 def test_without_a_study_on_its_data_the_advised_threshold_is_not_tested(experiment: Studied) -> None:
     answer = finding(experiment, "hardness_threshold_cifar10")

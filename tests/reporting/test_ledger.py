@@ -89,6 +89,7 @@ def with_and_without(facts: Facts, plain: float, pair: float = 0.0, **changes: A
     for name, shortcuts, own in (("with", True, 0.864), ("without", False, plain)):
         content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})
         content["network"] = {**content["network"], "shortcuts": shortcuts}
+        content["training"] = {**content["training"], "end_to_end_learning_rate": content["blocks"]["b1"]["learning_rate"]}
         depths = {method: {"b1": first} for method, first in (("bloctrain_base", 0.61), ("end_to_end", 0.61 + pair))}
         accuracy = {"bloctrain": own, "bloctrain_base": own, "end_to_end": own, "by_depth": depths}
         entries.append(replace(entry(name, "CIFAR-10 32x32"), params=parse_params(content), summary={"accuracy": accuracy}))
@@ -122,6 +123,13 @@ def test_spread_over_seeds(tmp_path: Path) -> None:
     assert spread.std == pytest.approx(0.0707, abs=1e-4)
     assert load_spreads("another", tmp_path) == {}
     assert load_ledger(tmp_path) == []  # seeds alone make no entry
+
+
+def test_a_seed_without_a_block_is_left_out_of_the_blocks_spread(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "seeds.csv").write_text("metric,seed 0,seed 1,seed 2\naccuracy.by_depth.bloctrain.b3,0.9,,0.8\n")
+    assert load_spreads("digits", tmp_path)["accuracy.by_depth.bloctrain.b3"].seeds == 2
 
 
 def test_a_difference_within_the_spread_of_seeds_is_none(digits: Facts) -> None:

@@ -41,3 +41,13 @@ def test_with_a_realisation_per_epoch_both_modes_agree(folder, make_params, monk
         assert cached.keys() == recomputed.keys()
         for name in cached:
             assert abs(cached[name] - recomputed[name]).max() < 1e-6, name
+
+
+@pytest.mark.parametrize("kernel", ["reference", "lean", "auto"])
+def test_recomputed_features_train_in_bf16_with_every_engine(folder, make_params, kernel):
+    changes = {
+        "training.epochs": 1, "partition.no_hard_class": "stop", "partition.no_easy_class": "continue",
+        "partition.threshold.value": 1.0, "features.mode": "recompute", "compute.precision": "bf16", "compute.kernel": kernel,
+    }  # fmt: skip
+    run_two_blocks(make_params(changes))
+    assert (block_folder("b2") / "block.safetensors").exists()
