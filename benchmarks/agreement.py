@@ -20,6 +20,10 @@ from pipeline.neuron import LIF
 from pipeline.training.feed import time_major
 
 CPU = torch.device("cpu")
+BF16 = (
+    "the reference is float32; in bf16 the first layer rounds weights and currents, the others sum float32 weights in another "
+    "order, and every gradient of a current is rounded"
+)
 
 
 def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, Any]]:
@@ -35,7 +39,7 @@ def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, 
     half_params = params.model_copy(update={"compute": params.compute.model_copy(update={"precision": "bf16"})})
     half, half_logits, half_gradient = own_spikes(build(half_params, keys), spikes.to(torch.bfloat16))
     rows = [_row("bloctrain", ours, half, our_logits, half_logits, our_gradient, half_gradient)]
-    rows[0] |= {"rate": rates, "differences": ["the reference is float32; bf16 rounds weights, inputs and currents"]}
+    rows[0] |= {"rate": rates, "differences": [BF16]}
     for name in installed():
         peer = neurons_of(name)
         theirs, logits, gradient = peer_spikes(PeerNetwork(params, keys, block, peer), peer, spikes)

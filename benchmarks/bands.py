@@ -1,8 +1,9 @@
 """Bands for an experiment that can be run once only: `python -m benchmarks.bands` prints `expectations` for params.yaml.
 
 Where there are several seeds, `python -m benchmarks.seeds` is the better source. One run holds two trainings of block 1 that
-differ only by their random numbers, BlocTrain-base's and end to end's; d = their difference in test accuracy gives a seed's
-standard deviation s = |d| / sqrt(2). A band of an accuracy p, measured on n test images, is
+differ only by their random numbers, BlocTrain-base's and end to end's, unless their learning rates differ; d = their
+difference in test accuracy gives a seed's standard deviation s = |d| / sqrt(2), else 0. A band of an accuracy p, measured on
+n test images, is
 p -+ 3 sqrt(p (1 - p) / n + s^2).
 """
 
@@ -11,16 +12,16 @@ from math import ceil, floor, hypot, sqrt
 from typing import Any
 
 from benchmarks.seeds import SUMMARY, WIDTH, flatten
-from pipeline.config import load_params
+from pipeline.config import Params, load_params
+from pipeline.reporting.facts import training_deviation
 
 EFFICIENCY, COUNTED = 0.15, 0.01
 """Relative half-widths: what the exits decide follows the training; training memory is counted, for the classes left."""
 
 
-def bands(summary: dict[str, Any], test_images: int) -> str:
+def bands(summary: dict[str, Any], params: Params) -> str:
     """`expectations` in YAML for the numbers of one reports/summary.json."""
-    by_depth = summary["accuracy"]["by_depth"]
-    spread = abs(by_depth["bloctrain_base"]["b1"] - by_depth["end_to_end"]["b1"]) / sqrt(2)
+    test_images, spread = params.data.split.test, training_deviation(summary, {}, params)
     rows = []
     for metric, value in flatten(summary).items():
         if metric.startswith("accuracy"):
@@ -38,4 +39,4 @@ def bands(summary: dict[str, Any], test_images: int) -> str:
 
 
 if __name__ == "__main__":
-    print(bands(json.loads(SUMMARY.read_text(encoding="utf-8")), load_params().data.split.test), end="")
+    print(bands(json.loads(SUMMARY.read_text(encoding="utf-8")), load_params()), end="")

@@ -15,8 +15,11 @@ def run_experiments(runs: dict[str, dict[str, Any]], jobs: int = 1) -> dict[str,
     """Run the experiment in force once per name with the settings given (key -> value), `jobs` at a time; name -> git revision.
 
     Goes through DVC's queue, so anything queued before runs too. What has run already comes from DVC's cache; an experiment of
-    that name on the commit at hand is taken as it is. Exits with one line if a run fails.
+    that name on the commit at hand is taken as it is, so params.yaml must be committed. Exits with one line if it is not, or if
+    a run fails.
     """
+    if _git("status", "--porcelain", "params.yaml").strip():
+        sys.exit("error: params.yaml has changes that are not committed; commit them, since experiments are named by the commit")
     head = _git("rev-parse", "HEAD").strip()
     refs = {name: f"refs/exps/{head[:2]}/{head[2:]}/{name}" for name in runs}
     missing = [name for name, ref in refs.items() if ref not in _experiments()]

@@ -28,7 +28,8 @@ def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequ
     lines += ["## Same spikes from the same weights?", "", *sentences(agreement), "", "## Measurements", ""]
     lines += [
         "Medians; min to max over the repeats; `x` is this project's images/s over the row's. `convolutions` is this network's "
-        "synaptic operations alone in bf16. Saved bytes are what autograd keeps for backward, weights left out. Peak memory "
+        "synaptic operations alone, dense in bf16; event-driven synapses skip silent inputs, so more than that rate can be had. "
+        "Saved bytes are what autograd keeps for backward, weights left out. Peak memory "
         "includes the program itself (about 0.8 GB).", "",
         "| network | T | batch | mode | implementation | images/s | min to max | repeats | x | peak MB | saved MB/image | "
         "configuration |",

@@ -1,6 +1,6 @@
 """The spread of the published numbers over seeds: `python -m benchmarks.seeds 0 1 2 3 4`.
 
-Runs the experiment in force once per seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`), and
+Runs the experiment in force once per seed as a DVC experiment in a workspace of its own, through DVC's queue, and
 writes every number of reports/summary.json for each seed, with mean and sample standard deviation, to
 reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: mean plus
 and minus three standard deviations. What has run already comes from DVC's cache.

@@ -18,9 +18,8 @@ import pandas as pd
 
 from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show, stages_changed
 from pipeline.config import load_params
+from pipeline.reporting.advice import ALLOWED_DROP
 
-ALLOWED_DROP = 0.005
-"""Of validation accuracy, for the recommendation: the half point that the paper allows its relaxed threshold (section 5.2)."""
 TRAINING = {"train_block": "BlocTrain", "train_base": "BlocTrain-base", "train_end_to_end": "end-to-end"}
 
 

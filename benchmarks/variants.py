@@ -9,6 +9,7 @@ that Student's t calls no clearer than 5 % of chance (paired, two-sided) is call
 """
 
 import argparse
+import hashlib
 import json
 import re
 import shlex
@@ -55,7 +56,7 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
     first = next(iter(runs.values()))
     rows: list[dict[str, Any]] = []
     for metric in first.columns:
-        if not metric.startswith(METRICS) or metric.startswith(TIMED):
+        if not metric.startswith(METRICS) or metric.startswith(TIMED) or any(metric not in table for table in runs.values()):
             continue
         for setting, table in runs.items():
             difference = table[metric] - first[metric]
@@ -72,7 +73,9 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _name(experiment: str, setting: str, seed: int) -> str:
-    return f"{experiment}-{re.sub(r'[^A-Za-z0-9]+', '-', setting)}-seed-{seed}"
+    """A name that DVC takes; what it cannot hold, such as a sign, is told apart by the digest."""
+    digest = hashlib.sha256(setting.encode()).hexdigest()[:6]
+    return f"{experiment}-{re.sub(r'[^A-Za-z0-9]+', '-', setting)}-{digest}-seed-{seed}"
 
 
 def _changes(setting: str, seed: int) -> dict[str, Any]:

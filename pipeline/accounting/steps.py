@@ -1,7 +1,5 @@
 """The accounting stage: tables of training memory, training time and inference cost under runs/."""
 
-from math import ceil
-
 import numpy as np
 import pandas as pd
 import torch
@@ -108,7 +106,7 @@ def _saved_mb(params: Params, block, plan: BlockPlan) -> float:
         return output.logits.sum() + (0 if output.hcd_logit is None else output.hcd_logit.sum())
 
     saved = saved_bytes(block, forward)
-    return saved * ceil(params.training.batch_size / micro) / 1e6
+    return saved * params.training.batch_size / micro / 1e6
 
 
 def _inference(ledger: Ledger, path) -> None:

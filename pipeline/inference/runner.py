@@ -1,7 +1,8 @@
 """The conditional runner: Algorithm 3 for real, deeper blocks run only on the images that go on.
 
 Images that go on wait, as spikes, until they fill a whole chunk for the next block, so every block always works on
-chunks of one size (the last one filled up with silence) and gives each image the very logits that were stored for it.
+chunks of one size (the last one filled up with silence) and gives each image the very logits that were stored for it. Those
+of a separate HCD are stored as numpy sums them, so that they may differ in the last bit.
 """
 
 import numpy as np

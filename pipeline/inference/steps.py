@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from pipeline.config.schema import Params
 from pipeline.encoding import FIXED
@@ -73,18 +72,19 @@ def run_step(params: Params) -> None:
         }  # fmt: skip
     write_json(RUNS / "agreement.json", agreement)
 
-    sample = every[: params.inference.sample_images]
+    sample = sample_rows(len(every), params.inference.sample_images)
     operations = {method: np.zeros((len(sample), len(params.blocks))) for method in METHODS}
     whole = np.zeros(len(sample))
     for start in range(0, len(sample), chunk):
         part = sample[start : start + chunk]
-        spikes = feed.to_device(feed.read(part, FIXED), device, torch.float32)
-        whole[start : start + chunk] = synaptic_operations(network, spikes)[0].numpy()
-        for method in METHODS:
-            passing = spikes
-            for index, stage in enumerate(stages[method]):
-                counted, passing = synaptic_operations(stage.block, passing)
-                operations[method][start : start + chunk, index] = counted.numpy()
+        spikes = feed.to_device(feed.read(part, FIXED), device, dtype)
+        with context.fabric.autocast():
+            whole[start : start + chunk] = synaptic_operations(network, spikes)[0].numpy()
+            for method in METHODS:
+                passing = spikes
+                for index, stage in enumerate(stages[method]):
+                    counted, passing = synaptic_operations(stage.block, passing)
+                    operations[method][start : start + chunk, index] = counted.numpy()
     write_arrays(RUNS / "synaptic_operations.npz", operations | {"end_to_end": whole, "index": sample})
 
     def end_to_end() -> None:
@@ -99,6 +99,11 @@ def run_step(params: Params) -> None:
         "images": len(sample), "batch_size": chunk, "repeats": params.inference.latency_repeats, "seconds": seconds,
         "speedup": speedups(seconds, "end_to_end"),
     })  # fmt: skip
+
+
+def sample_rows(count: int, most: int) -> np.ndarray:
+    """Up to `most` of `count` rows, evenly over all of them: a folder's images are sorted by class."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def infer_step(params: Params) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipeline.config import Params
 from pipeline.layout import block_folder, end_to_end_folder
 from pipeline.reporting.ledger import Entry, Spread
 from pipeline.reporting.paper import Claim
@@ -70,7 +71,8 @@ class Facts:
 
     def noise(self, first: float, second: float) -> float:
         """What two accuracies on the test set may differ by without meaning (`accuracy_noise`)."""
-        return accuracy_noise(first, second, self.results.images("test"), training_deviation(self.summary, self.spreads))
+        deviation = training_deviation(self.summary, self.spreads, self.results.params)
+        return accuracy_noise(first, second, self.results.images("test"), deviation)
 
     def clearly(self, first: float, second: float) -> int:
         """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
@@ -101,15 +103,18 @@ def accuracy_noise(first: float, second: float, images: int, deviation: float) -
     return max(proportions, math.sqrt(2) * deviation)
 
 
-def training_deviation(summary: Mapping[str, Any], spreads: Mapping[str, Spread]) -> float:
+def training_deviation(summary: Mapping[str, Any], spreads: Mapping[str, Spread], params: Params) -> float:
     """Standard deviation of a training's accuracy: the largest of any accuracy over seeds, where seeds were measured.
 
     Elsewhere from the one pair of trainings that every run holds: the first blocks of BlocTrain-base and of end to end are the
-    same network, trained on the same images from other initial weights.
+    same network, trained on the same images from other initial weights. Where their learning rates differ they say nothing of
+    seeds, and this is 0.
     """
     deviations = [spread.std for metric, spread in spreads.items() if metric.startswith("accuracy.")]
     if deviations:
         return max(deviations)
+    if params.blocks["b1"].learning_rate != params.training.end_to_end_learning_rate:
+        return 0.0
     pair = [summary["accuracy"]["by_depth"][method].get("b1") for method in ("bloctrain_base", "end_to_end")]
     return abs(pair[0] - pair[1]) / math.sqrt(2) if None not in pair else 0.0
 

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.ledger import Entry
 from pipeline.reporting.plot import OKABE_ITO, Drawn, legend, new_figure
-from pipeline.reporting.results import NAMES, Row
+from pipeline.reporting.results import Row
 from pipeline.reporting.scale import Reference
 
 COLOURS = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "black")]
@@ -18,7 +18,7 @@ def experiments(facts: Facts, paper: Reference, others: Sequence[Entry]) -> Draw
     """Test accuracy against compute efficiency over theta_conf: a line per experiment, its end-to-end network at 1."""
     params = facts.results.params
     runs: list[tuple[str, list[Row], float]] = [(params.experiment, facts.sweep("test"), facts.accuracy("end_to_end"))]
-    runs += [(entry.name, _sweep(entry.tradeoff), float(entry.summary["accuracy"]["end_to_end"])) for entry in others]
+    runs += [(entry.name, entry.sweep, float(entry.summary["accuracy"]["end_to_end"])) for entry in others]
     figure, (axis,) = new_figure(height=3.4)
     words = []
     for position, (name, rows, end_to_end) in enumerate(runs):
@@ -42,7 +42,3 @@ def experiments(facts: Facts, paper: Reference, others: Sequence[Entry]) -> Draw
         "threshold, the end-to-end network of the same experiment as an open mark."
     )
     return Drawn(figure, caption, "; ".join(words) + ".")
-
-
-def _sweep(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["method"] == NAMES["bloctrain"] and row["split"] == "test"]

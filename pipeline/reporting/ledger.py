@@ -1,6 +1,7 @@
 """The ledger, reports/published/<experiment>/: committed results of finished experiments, which no stage owns."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 from pipeline.config import Params, load_params
 from pipeline.files import damaged, missing, read_arrays, read_json
 from pipeline.layout import REPORTS
-from pipeline.reporting.results import METHODS, Row, read_table
+from pipeline.reporting.results import METHODS, NAMES, Row, read_table
 
 LEDGER = REPORTS / "published"
 SEEDS = "seeds.csv"
+THRESHOLDS = "thresholds.csv"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Entry:
-    """One published experiment; `rows` and `claims` are the text cells of its own tables this_run and claims."""
+    """One published experiment; `rows` and `claims` are the text cells of its own tables this_run and claims, `thresholds` the
+    study of its relative hardness threshold, if one was made."""
 
     name: str
     params: Params
@@ -35,11 +38,17 @@ class Entry:
     rows: list[list[str]]
     claims: dict[str, list[str]]
     tradeoff: list[Row]
+    thresholds: Sequence[Row] = ()
 
     @property
     def data_and_scale(self) -> tuple[str, str]:
         """The data set's name and BlocTrain's scale, as its table this_run says them."""
         return self.rows[0][2], self.rows[0][6]
+
+    @property
+    def sweep(self) -> list[Row]:
+        """BlocTrain's test rows of the trade-off."""
+        return [row for row in self.tradeoff if row["method"] == NAMES["bloctrain"] and row["split"] == "test"]
 
 
 def load_ledger(folder: Path = LEDGER) -> list[Entry]:
@@ -48,11 +57,17 @@ def load_ledger(folder: Path = LEDGER) -> list[Entry]:
 
 
 def load_spreads(experiment: str, folder: Path = LEDGER) -> dict[str, Spread]:
-    """The spread over seeds of every number in an experiment's summary, by dotted path; nothing if none was measured."""
+    """The spread over seeds of every number in an experiment's summary, by dotted path; nothing if none was measured.
+
+    A seed that has no such number, for want of a block, is left out of it.
+    """
     path = folder / experiment / SEEDS
     if not path.exists():
         return {}
-    seeds = {row["metric"]: [value for name, value in row.items() if name.startswith("seed ")] for row in read_table(path)}
+    seeds = {
+        row["metric"]: [value for name, value in row.items() if name.startswith("seed ") and value is not None]
+        for row in read_table(path)
+    }
     return {metric: Spread(float(np.mean(v)), float(np.std(v, ddof=1)), len(v)) for metric, v in seeds.items() if len(v) > 1}
 
 
@@ -93,11 +108,13 @@ def check_predictions(folder: Path) -> list[str]:
 
 def _load(folder: Path) -> Entry:
     columns, claims = read_cells(folder / "tables/claims.csv")
+    settings, study = load_params(folder / "params.yaml"), folder / THRESHOLDS
     return Entry(
         name=folder.name,
-        params=load_params(folder / "params.yaml"),
+        params=settings,
         summary=read_json(folder / "summary.json"),
         rows=read_cells(folder / "tables/this_run.csv")[1],
         claims={row[columns.index("claim")]: row for row in claims},
         tradeoff=read_table(folder / "tables/tradeoff.csv"),
+        thresholds=read_table(study) if study.exists() and settings.partition.threshold.mode == "relative" else (),
     )

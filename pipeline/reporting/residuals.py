@@ -39,7 +39,7 @@ def compare_residuals(residual: Side, plain: Side) -> Finding:
     pairs = {method: [float(side.summary["accuracy"][method]) for side in (plain, residual)] for method in METHODS}
     text = "; ".join(f"{NAMES[method]} {percent(pair[0])} without, {percent(pair[1])} with" for method, pair in pairs.items())
     before, after = pairs[METHODS[0]]
-    deviation = max(training_deviation(side.summary, load_spreads(side.name)) for side in (residual, plain))
+    deviation = max(training_deviation(side.summary, load_spreads(side.name), side.params) for side in (residual, plain))
     noise = accuracy_noise(before, after, residual.params.data.split.test, deviation)
     gains = f"init_gain {plain.params.network.init_gain:g} and {residual.params.network.init_gain:g}"
     words = f"BlocTrain is more accurate with shortcuts than without ({gains})"

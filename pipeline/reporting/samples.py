@@ -40,7 +40,7 @@ class Group:
 def sample_groups(
     images: np.ndarray, exits: dict[str, np.ndarray], keys: list[str], hard: list[int], names: list[str]
 ) -> list[Group]:
-    """Per block three groups, each with the first images in the order of the test split.
+    """Per block three groups, each with images from all over the test split, which may be sorted by class.
 
     `images` is uint8 `[n, C, H, W]`; `exits` is exits_test.npz; `hard` are the hard classes after block 1.
     """
@@ -51,7 +51,8 @@ def sample_groups(
         here = exits["exit_block"] == position
         for kind, mask in kinds.items():
             rows = np.flatnonzero(here & mask)
-            shown = [_sample(images, exits, int(row), bool(is_hard[row]), names) for row in rows[:SHOWN]]
+            spread = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(np.int64)]
+            shown = [_sample(images, exits, int(row), bool(is_hard[row]), names) for row in spread]
             groups.append(Group(key, kind, len(rows), shown))
     return groups
 

@@ -1,6 +1,7 @@
 """Claim by claim: the paper's value, ours, at what scale, and the verdict."""
 
 from pipeline.config import Params
+from pipeline.reporting.advice import Studied, advise
 from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
 from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
 from pipeline.reporting.residuals import Side, compare_residuals, residual_pairs
@@ -10,6 +11,8 @@ from pipeline.reporting.text import Table
 
 COLUMNS = ("claim", "where", "paper", "ours", "scale", "verdict", "reason", "experiment")
 SCALE, VERDICT = COLUMNS.index("scale"), COLUMNS.index("verdict")
+ADVICE = "heuristics"
+PAPERS_DATA = {DATASETS[source] for source, *_ in EXPERIMENTS.values()}
 WITHOUT_RESIDUALS = "cifar10_resnet9.accuracy_without_residuals"
 OWN_ROWS = {
     ("ResNet-9 (the paper)", "BlocTrain"): "cifar10_resnet9.accuracy_bloctrain",
@@ -31,7 +34,7 @@ def judge(facts: Facts, claim: Claim) -> Finding:
         return Finding("", NOT_TESTABLE, f"says what a figure shows; redrawn in reports/figures as figure_{claim.name}")
     if claim.section == "setup":
         return Finding(_setting(facts, claim), NOT_TESTABLE, "a setting, not a result")
-    return Finding(_heuristic(facts, claim), NOT_TESTABLE, "advice on a setting, not a result; one run has one setting")
+    return advise(_studied(facts), claim)
 
 
 def claims_table(facts: Facts) -> Table:
@@ -53,6 +56,8 @@ def claims_table(facts: Facts) -> Table:
         candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in facts.others if claim.id in entry.claims]
         if claim.id == WITHOUT_RESIDUALS:
             candidates = _with_and_without(facts, claim) + candidates  # of two undecided answers the one that compares
+        elif claim.section == ADVICE:
+            candidates = _advice(facts, claim) + candidates[:1]  # a study may be newer than what the ledger's entry says of it
         rows.append(max(candidates, key=lambda pair: _evidence(*pair))[0])
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
@@ -77,6 +82,29 @@ def _with_and_without(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]
         row = [claim.id, claim.where, claim.text(), finding.ours, residual.scale, finding.verdict, finding.reason, names]
         rows.append((row, amount_of(residual.params)))
     return rows
+
+
+def _advice(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]:
+    """The claim's row and its size for every experiment that has an answer."""
+    sides = [(facts.results.params, scale_text(facts.results), _studied(facts))]
+    for entry in facts.others:
+        dataset, scale = entry.data_and_scale
+        sides.append((entry.params, scale, Studied(dataset, entry.sweep, entry.thresholds)))
+    rows = []
+    for params, scale, studied in sides:
+        finding = advise(studied, claim)
+        if finding.ours:
+            data = scale if studied.dataset in PAPERS_DATA else f"{scale} ({studied.dataset}, not CIFAR)"
+            reason = f"{finding.reason}; {TEST_PICKED}" if params.partition.source == "test" else finding.reason
+            row = [claim.id, claim.where, claim.text(), finding.ours, data, finding.verdict, reason, params.experiment]
+            rows.append((row, amount_of(params)))
+    return rows
+
+
+def _studied(facts: Facts) -> Studied:
+    name = facts.results.params.experiment
+    thresholds = next((entry.thresholds for entry in facts.ledger if entry.name == name), ())
+    return Studied(DATASETS[facts.results.dataset], facts.sweep("test"), thresholds)
 
 
 def amount_of(params: Params) -> int:
@@ -130,15 +158,3 @@ def _setting(facts: Facts, claim: Claim) -> str:
         "batch_size": str(params.training.batch_size),
         "learning_rate": ", ".join(f"{k}: {v}" for k, v in rates.items()),
     }.get(claim.name, "")
-
-
-def _heuristic(facts: Facts, claim: Claim) -> str:
-    if claim.name.startswith("theta_conf"):
-        return f"theta_conf {facts.results.params.inference.theta_conf:g}"
-    metric = facts.results.params.partition.metric
-    accuracy = facts.results.blocks[0].accuracy[metric]
-    low, high = facts.band("b1")
-    if accuracy.std() == 0:
-        return ""
-    ends = [(end - accuracy.mean()) / accuracy.std() for end in (low, high)]
-    return f"b1's partition: mean {ends[0]:+.2f} std to mean {ends[1]:+.2f} std ({metric})"
