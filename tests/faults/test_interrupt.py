@@ -16,7 +16,8 @@ def test_ctrl_c_during_training(long_workspace, long_finished, trial):
         running = Running(long_workspace, "dvc", "repro", "-s", LONG)
         assert running.wait_for("epoch 3/")
         running.signal_group(signal.SIGINT)
-        assert own_lines(running.end()) == ["interrupted; run `dvc repro` to go on from the last finished epoch"]
+        output = running.end()
+        assert own_lines(output) == ["interrupted; run `dvc repro` to go on from the last finished epoch"], output
         assert running.process.returncode != 0
         again = run(long_workspace, "dvc", "repro", "-s", LONG)
         assert "epoch 3/" not in again
