@@ -29,13 +29,18 @@ def lengthen(folder: Path) -> Path:
     return folder
 
 
+def heed_interrupts() -> None:
+    """Undo that shells start what they put into the background with SIGINT ignored, which is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """A command in a process group of its own, whose output can be waited for."""
 
     def __init__(self, folder: Path, *command: str):
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(folder),
-            process_group=0,
+            process_group=0, preexec_fn=heed_interrupts,
         )  # fmt: skip
         self.output = ""
 
