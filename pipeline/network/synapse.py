@@ -1,7 +1,7 @@
 """A layer's synapses and neurons as one differentiable function that keeps little for backward.
 
 Kept are the input spikes at one bit (two where they are signed) and what the surrogate needs of each potential: the
-potential itself in float32, one byte in bfloat16. The backward pass is the reverse scan, then the synapses' own.
+potential itself in float32, seven bits in bfloat16. The backward pass is the reverse scan, then the synapses' own.
 
 With `events` the input spikes drive the synapses: currents and the gradient of the weight cost in proportion to the
 spikes, and only the gradient of the input is a dense operation. Signed spikes, which are the encoder's, are too many for
@@ -53,6 +53,7 @@ class _LeanSynapses(torch.autograd.Function):
         if keep:
             ctx.save_for_backward(kept, *weights, *(scans.pack(x, sign) for x, sign in zip(inputs, signed, strict=False)))
             ctx.layout = [x.to("meta") for x in inputs]
+            ctx.current = currents[0].to("meta")
             ctx.setup = folded, strides, neuron, scans
         return out
 
@@ -61,7 +62,7 @@ class _LeanSynapses(torch.autograd.Function):
         folded, strides, neuron, scans = ctx.setup
         kept, *saved = ctx.saved_tensors
         count = len(ctx.layout)
-        grad_current = scans.lif_backward(grad_spikes, kept, neuron).flatten(0, 1)
+        grad_current = scans.lif_backward(grad_spikes, kept, ctx.current, neuron).flatten(0, 1)
         grads: list[Tensor | None] = []
         for index in range(count):
             wants = ctx.needs_input_grad[2 * index], ctx.needs_input_grad[2 * index + 1]

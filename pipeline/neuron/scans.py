@@ -7,16 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from pipeline.neuron.levels import pack_levels, unpack_levels
 from pipeline.neuron.lif import LIF, forward_scan, reverse_scan
 from pipeline.neuron.pool import integrate_and_fire
-
-LEVELS = 255
 
 
 def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
     """Spikes `[T, ...]` of the current (plus `extra`), and what backward needs of the potentials, if `keep`.
 
-    That is the potentials themselves, or, in bfloat16, the triangle max(0, 1 - |U/v - 1|) in 255 steps.
+    That is the potentials themselves, or, in bfloat16, the packed levels of the triangle max(0, 1 - |U/v - 1|).
     """
     wide = current.to(torch.promote_types(current.dtype, torch.float32))
     spikes, potentials = forward_scan(wide if extra is None else wide + extra, neuron)
@@ -25,14 +24,14 @@ def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) 
     if current.dtype != torch.bfloat16:
         return spikes, potentials
     triangle = torch.clamp(1 - torch.abs(potentials / neuron.threshold - 1), min=0)
-    return spikes.to(current.dtype), (triangle * LEVELS + 0.5).to(torch.uint8)
+    return spikes.to(current.dtype), pack_levels(triangle.flatten(1))
 
 
-def lif_backward(grad_spikes: Tensor, kept: Tensor, neuron: LIF) -> Tensor:
-    """dL/dI `[T, ...]` of dL/dS."""
+def lif_backward(grad_spikes: Tensor, kept: Tensor, like: Tensor, neuron: LIF) -> Tensor:
+    """dL/dI `[T, ...]` of dL/dS; `like` has the shape and the memory layout of the current (it may be a meta tensor)."""
     if kept.dtype == torch.uint8:
         # A potential between 0 and v that has the kept triangle, and so the same slope.
-        kept = kept.float() * (neuron.threshold / LEVELS)
+        kept = unpack_levels(kept, like[0].numel()).view(like.shape) * neuron.threshold
     return reverse_scan(grad_spikes, kept, neuron)
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import avg_pool2d, conv2d, linear
 
 from pipeline.errors import UserError
 from pipeline.network.engine import choose_engine
+from pipeline.network.events import synapses
 from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
 from pipeline.neuron import LIF, leaky_sum, lif, pool_and_fire
 
@@ -82,9 +83,9 @@ def compare(reference, engine, inputs, dtype, generator):
         assert error < TOLERANCE[dtype], error
 
 
-def rounded(current, dtype, engine, signed=False):
-    """The current as the engine has it: event-driven currents are float32 sums in bfloat16 too, unless spikes are signed."""
-    return Rounded.apply(current, dtype) if dtype == torch.bfloat16 and (signed or not engine.events) else current
+def rounded(current, dtype, engine, dense=False):
+    """The current as the engine has it: event-driven currents are float32 sums in bfloat16 too, unless the layer stays dense."""
+    return Rounded.apply(current, dtype) if dtype == torch.bfloat16 and (dense or not engine.events) else current
 
 
 @pytest.mark.parametrize(("stride", "signed"), [(1, False), (2, False), (1, True)])
@@ -122,7 +123,8 @@ def test_linear(engine, dtype, neuron, generator, outputs):
     x, w = spikes(generator, 700), weight(generator, outputs, 700)
 
     def reference(x, w):
-        return lif(rounded(linear(x, w), dtype, engine), neuron)
+        dense = not synapses.suit(x, w)
+        return lif(rounded(linear(x, w), dtype, engine, dense), neuron)
 
     def own(x, w):
         return spiking_synapses(Synapse(x, w), None, neuron, engine.scans, engine.events)

@@ -122,11 +122,12 @@ void forward_image(const Neurons& n, const std::vector<Input>& inputs, const flo
                 events[i].collect(inputs[i], t * n.images + image, y);
                 gather<NV>(inputs[i], events[i], weights[i], currents.data(), n.width);
             }
-            const int64_t row = n.place(t, image, y) + first;
+            const int64_t row = n.place(t, image, y);
             for (int64_t x = 0; x < n.width; ++x)
                 for (int k = 0; k < NV; ++k) {
-                    const int lanes = lanes_of<FULL>(n.channels, first + k * LANES);
-                    step(n, potentials[x * NV + k], currents[x * NV + k], inverse, row + x * n.channels + k * LANES, lanes, spikes, kept);
+                    const int64_t channel = first + k * LANES;
+                    const int lanes = lanes_of<FULL>(n.channels, channel);
+                    step(n, potentials[x * NV + k], currents[x * NV + k], inverse, row + x, channel, lanes, spikes, kept);
                 }
         }
     }
@@ -143,12 +144,13 @@ void backward_images(const Neurons& n, const std::vector<Input>& inputs, float* 
         for (int64_t y = 0; y < n.height; ++y) {
             std::fill(adjoints.begin(), adjoints.end(), vec{});
             for (int64_t t = n.steps - 1; t >= 0; --t) {
-                const int64_t row = n.place(t, image, y) + first;
+                const int64_t row = n.place(t, image, y);
                 for (int64_t x = 0; x < n.width; ++x)
                     for (int k = 0; k < NV; ++k) {
-                        const int lanes = lanes_of<FULL>(n.channels, first + k * LANES);
-                        gradients[x * NV + k] = step_back(n, adjoints[x * NV + k], inverse, row + x * n.channels + k * LANES, lanes,
-                                                          grad_spikes, kept, grad_current);
+                        const int64_t channel = first + k * LANES;
+                        const int lanes = lanes_of<FULL>(n.channels, channel);
+                        gradients[x * NV + k] = step_back(n, adjoints[x * NV + k], inverse, row + x, channel, lanes, grad_spikes, kept,
+                                                          grad_current);
                     }
                 for (size_t i = 0; i < inputs.size(); ++i) {
                     events[i].collect(inputs[i], t * n.images + image, y);

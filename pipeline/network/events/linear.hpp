@@ -69,7 +69,7 @@ void linear_forward(const Neurons& n, const Matrix& m, int64_t from, int64_t to,
         for (int64_t t = 0; t < n.steps; ++t)
             for (int k = 0; k < NV; ++k)
                 step(n, potentials[k], currents[(t * (to - from) + image - from) * NV + k], inverse,
-                     (t * n.images + image) * m.outputs + first + k * LANES, LANES, spikes, kept);
+                     t * n.images + image, first + k * LANES, LANES, spikes, kept);
     }
 }
 
@@ -96,7 +96,7 @@ void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, co
         for (int64_t t = n.steps - 1; t >= 0; --t) {
             const int64_t row = t * n.images + image;
             gradients[row * vectors + k] =
-                step_back(n, adjoint, inverse, row * m.outputs + k * LANES, LANES, grad_spikes, kept, grad_current);
+                step_back(n, adjoint, inverse, row, k * LANES, LANES, grad_spikes, kept, grad_current);
         }
     }
     const int64_t chunks = (m.inputs + CHUNK - 1) / CHUNK;

@@ -1,13 +1,16 @@
 // Sixteen neurons at a time: one step of LIF neurons forward and backward. The equations are in pipeline/neuron/lif.py.
 //
-// X is float or bfloat16, K what is kept of the potentials: themselves in float, the surrogate's triangle in 1/255 steps
-// in bfloat16. The arithmetic has the order of the reference (compile with -ffp-contract=off).
+// X is float or bfloat16, K what is kept of the potentials: themselves in float, the surrogate's triangle as packed levels in
+// bfloat16. The arithmetic has the order of the reference (compile with -ffp-contract=off).
 
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#include "../../neuron/fused/levels.hpp"
 
 namespace {
 
@@ -63,42 +66,51 @@ inline void fire(const ints& mask, bfloat16* to, int lanes) { store(__builtin_co
 inline vec height(const vec& u, float inverse) { return 1.0f - (vec)((ints)(u * inverse - 1.0f) & 0x7fffffff); }
 inline void keep(const vec& u, float, float* kept, int lanes) { store(u, kept, lanes); }
 inline void keep(const vec& u, float inverse, uint8_t* kept, int lanes) {
-    const ints level = __builtin_convertvector(height(u, inverse) * 255.0f + 0.5f, ints);
-    store(__builtin_convertvector(level > 0 ? level : ints{}, bytes16), kept, lanes);
+    const ints level = __builtin_convertvector(height(u, inverse) * LEVELS + 0.5f, ints);
+    const bytes16 levels = __builtin_convertvector(level > 0 ? level : ints{}, bytes16);
+    pack_levels(reinterpret_cast<const uint8_t*>(&levels), kept, lanes);
 }
 inline vec slope(const float* kept, float inverse, float damping, int lanes) {
     const vec triangle = height(read(kept, lanes), inverse);
     return damping * (triangle > 0.0f ? triangle : vec{});
 }
 inline vec slope(const uint8_t* kept, float, float damping, int lanes) {
-    bytes16 level{};
-    if (lanes == LANES) level = load<bytes16>(kept);
-    else std::memcpy(&level, kept, lanes);
-    return (damping / 255.0f) * __builtin_convertvector(level, vec);
+    bytes16 levels{};
+    unpack_levels(kept, reinterpret_cast<uint8_t*>(&levels), lanes);
+    return (damping / LEVELS) * __builtin_convertvector(levels, vec);
 }
 
 struct Neurons {
     int64_t steps, images, height, width, channels;  // of the outputs
     float leak, v, damping;
     int delay;
-    int64_t place(int64_t t, int64_t image, int64_t y) const { return ((t * images + image) * height + y) * width * channels; }
+    int64_t place(int64_t t, int64_t image, int64_t y) const { return ((t * images + image) * height + y) * width; }
 };
 
-// One step of LANES neurons whose results stand at `at`: integrates the current, writes spikes and, where wanted, what is kept.
+// How many K are kept of `channels` neurons.
+template <typename K>
+inline int64_t kept_of(int64_t channels) {
+    return std::is_same_v<K, float> ? channels : level_bytes(channels);
+}
+
+// One step of LANES neurons from `channel` on at a place: integrates the current, writes spikes and, where wanted, what is kept.
 template <typename X, typename K>
-inline void step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t at, int lanes, X* spikes, K* kept) {
+inline void step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t place, int64_t channel, int lanes,
+                 X* spikes, K* kept) {
     const vec before = potential;
     potential = n.leak * before + current - (before >= n.v ? all(n.v) : vec{});
     const vec u = n.delay ? before : potential;
-    fire(u >= n.v, spikes + at, lanes);
-    if (kept) keep(u, inverse, kept + at, lanes);
+    fire(u >= n.v, spikes + place * n.channels + channel, lanes);
+    if (kept) keep(u, inverse, kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), lanes);
 }
 
 // One step of the reverse scan of LANES neurons: writes dL/dI and returns it in full precision.
 template <typename X, typename K>
-inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t at, int lanes, const X* grad_spikes, const K* kept,
-                     X* grad_current) {
-    const vec later = adjoint, g = slope(kept + at, inverse, n.damping, lanes);
+inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t place, int64_t channel, int lanes, const X* grad_spikes,
+                     const K* kept, X* grad_current) {
+    const int64_t at = place * n.channels + channel;
+    const vec later = adjoint;
+    const vec g = slope(kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), inverse, n.damping, lanes);
     adjoint = g * (read(grad_spikes + at, lanes) - n.v * later) + n.leak * later;
     const vec gradient = n.delay ? later : adjoint;
     write(gradient, grad_current + at, lanes);

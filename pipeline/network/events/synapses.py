@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.neuron import LIF
 from pipeline.neuron.fused.library import COUNT, POINTER, REAL, build
-from pipeline.neuron.fused.scans import KEPT, SUFFIX
+from pipeline.neuron.fused.scans import SUFFIX, empty_kept
 
 LANES = 16
 SOURCE = Path(__file__).with_name("kernels.cpp")
@@ -84,7 +84,7 @@ def forward(inputs: list[Events], weights: list[Tensor], like: Tensor, neuron: L
     """
     channels, height, width = weights[0].shape[0], *(-(-side // inputs[0].stride) for side in inputs[0].shape[1:])
     last = like.new_empty((*like.shape[:2], height, width, channels))
-    kept = torch.empty_like(last, dtype=KEPT[last.dtype]) if keep else None
+    kept = empty_kept(last, last.shape) if keep else None
     rows = [weight.detach().float().permute(3, 2, 1, 0).contiguous() for weight in weights]
     _call(
         "event_forward", last.dtype, *_arguments(inputs, rows), _neurons(last, neuron), neuron.leak, neuron.threshold, last, kept
@@ -112,7 +112,7 @@ def linear_forward(spikes: Tensor, weight: Tensor, neuron: LIF, keep: bool) -> t
     time, batch, count = spikes.shape
     bits = to_bits(spikes)
     out = spikes.new_empty((time, batch, len(weight)))
-    kept = torch.empty_like(out, dtype=KEPT[out.dtype]) if keep else None
+    kept = empty_kept(out, out.shape) if keep else None
     rows = weight.detach().float().T.contiguous()
     _call("event_linear_forward", out.dtype, bits, rows, count, _neurons(out, neuron), neuron.leak, neuron.threshold, out, kept)
     return out, kept, bits

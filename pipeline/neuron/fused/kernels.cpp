@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "levels.hpp"
+
 namespace {
 
 constexpr int64_t STRIP = 512;  // neurons at a time: their state stays in the first-level cache, a row is whole cache lines
@@ -37,13 +39,13 @@ inline void narrow(float value, bfloat16& out) {  // round to nearest even; fini
     out.bits = uint16_t((wide + 0x7fff + ((wide >> 16) & 1)) >> 16);
 }
 
-// What backward needs of a potential: itself in float mode, the surrogate's triangle in 1/255 steps in bfloat16 mode.
+// What backward needs of a potential: itself in float mode, the surrogate's triangle as a level in bfloat16 mode.
 inline void keep(float u, float v, float& out) { out = u; }
 inline void keep(float u, float v, uint8_t& out) {
-    out = uint8_t(std::max(0.0f, 1.0f - std::fabs(u / v - 1.0f)) * 255.0f + 0.5f);
+    out = uint8_t(std::max(0.0f, 1.0f - std::fabs(u / v - 1.0f)) * LEVELS + 0.5f);
 }
 inline float slope(float u, float v, float damping) { return damping * std::max(0.0f, 1.0f - std::fabs(u / v - 1.0f)); }
-inline float slope(uint8_t kept, float, float damping) { return (damping / 255.0f) * float(kept); }
+inline float slope(uint8_t kept, float, float damping) { return (damping / LEVELS) * float(kept); }
 
 inline uint8_t nonzero(float x) { return x != 0.0f; }
 inline uint8_t nonzero(bfloat16 x) { return (x.bits & 0x7fff) != 0; }
@@ -106,8 +108,14 @@ void lif_forward(const X* current, const X* extra, X* spikes, K* kept, int64_t s
         for (int64_t t = 0; t < steps; ++t) {
             const int64_t row = t * neurons + first;
             const X* more = EXTRA ? extra + row : nullptr;
-            K* kept_row = KEEP ? kept + row : nullptr;
-            lif_step<DELAY, KEEP, EXTRA>(current + row, more, spikes + row, kept_row, u, s, width, leak, v);
+            if constexpr (KEEP && std::is_same_v<K, uint8_t>) {
+                alignas(64) uint8_t levels[STRIP];
+                lif_step<DELAY, true, EXTRA>(current + row, more, spikes + row, levels, u, s, width, leak, v);
+                pack_levels(levels, kept + t * level_bytes(neurons) + level_bytes(first), width);
+            } else {
+                K* kept_row = KEEP ? kept + row : nullptr;
+                lif_step<DELAY, KEEP, EXTRA>(current + row, more, spikes + row, kept_row, u, s, width, leak, v);
+            }
         }
     }
 }
@@ -133,7 +141,12 @@ void lif_backward(const X* grad_spikes, const K* kept, X* grad_current, int64_t 
         alignas(64) float adjoint[STRIP] = {};
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* __restrict grad = grad_spikes + t * neurons + first;
+            alignas(64) uint8_t levels[STRIP];
             const K* __restrict held = kept + t * neurons + first;
+            if constexpr (std::is_same_v<K, uint8_t>) {
+                unpack_levels(kept + t * level_bytes(neurons) + level_bytes(first), levels, width);
+                held = levels;
+            }
             X* __restrict out = grad_current + t * neurons + first;
 #pragma omp simd
             for (int64_t i = 0; i < width; ++i) {

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from pipeline.neuron.fused.library import load_library
+from pipeline.neuron.levels import level_bytes
 from pipeline.neuron.lif import LIF
 
 SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
-KEPT = {torch.float32: torch.float32, torch.bfloat16: torch.uint8}
 
 
 def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
     """Spikes `[T, ...]` of the current (plus `extra`), and what backward needs of the potentials, if `keep`."""
     spikes = torch.empty_like(current)
-    kept = torch.empty_like(current, dtype=KEPT[current.dtype]) if keep else None
+    kept = empty_kept(current, (len(current), current[0].numel())) if keep else None
     if extra is not None and extra.stride() != current.stride():
         extra = torch.empty_like(current).copy_(extra)
     _call("lif_forward", current.dtype, current, extra, spikes, kept, len(current), current[0].numel(), neuron.leak,
@@ -24,14 +24,21 @@ def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) 
     return spikes, kept
 
 
-def lif_backward(grad_spikes: Tensor, kept: Tensor, neuron: LIF) -> Tensor:
-    """dL/dI `[T, ...]` of dL/dS."""
-    if grad_spikes.stride() != kept.stride():
-        grad_spikes = torch.empty_like(kept, dtype=grad_spikes.dtype).copy_(grad_spikes)
-    grad_current = torch.empty_like(grad_spikes)
-    _call("lif_backward", grad_spikes.dtype, grad_spikes, kept, grad_current, len(kept), kept[0].numel(), neuron.leak,
+def lif_backward(grad_spikes: Tensor, kept: Tensor, like: Tensor, neuron: LIF) -> Tensor:
+    """dL/dI `[T, ...]` of dL/dS; `like` has the shape and the memory layout of the current (it may be a meta tensor)."""
+    grad_current = torch.empty_strided(like.shape, like.stride(), dtype=grad_spikes.dtype)
+    if grad_spikes.stride() != like.stride():
+        grad_spikes = torch.empty_like(grad_current).copy_(grad_spikes)
+    _call("lif_backward", grad_spikes.dtype, grad_spikes, kept, grad_current, len(like), like[0].numel(), neuron.leak,
           neuron.threshold, neuron.damping, neuron.delay)  # fmt: skip
     return grad_current
+
+
+def empty_kept(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Room for what backward needs of potentials `[..., N]`: themselves, or in bfloat16 packed levels `[..., level_bytes(N)]`."""
+    if like.dtype == torch.float32:
+        return like.new_empty(shape)
+    return like.new_empty((*shape[:-1], level_bytes(shape[-1])), dtype=torch.uint8)
 
 
 def pool_forward(spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
