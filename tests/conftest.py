@@ -31,7 +31,7 @@ blocks:
   b2: {prev: b1, prev2: b0, layers: [{kind: residual, channels: 8, stride: 2}], hidden: 16, learning_rate: 0.002}
   b3: {prev: b2, prev2: b1, layers: [{kind: residual, channels: 8}], hidden: 16, learning_rate: 0.002}
 deepest: b3
-training: {epochs: 3, batch_size: 16, schedule: constant, end_to_end_learning_rate: 0.002, augmentation: none}
+training: {epochs: 3, batch_size: 16, schedule: constant, end_to_end_learning_rate: 0.002, augmentation: none, dropout: 0.0}
 features: {mode: cached, realisations: 2}
 hcd: {joint: true, keep_hard: 0.95, spare_hard: 0.99}
 partition: {metric: recall, threshold: {mode: relative, value: 0.0}}

@@ -104,6 +104,7 @@ class TrainingParams(Section):
     schedule: Literal["constant", "cosine"]
     end_to_end_learning_rate: Positive
     augmentation: Literal["none", "flip", "crop_flip"] = "none"
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
 
 
 class FeatureParams(Section):

@@ -28,6 +28,14 @@ class Trunk(nn.Module):
         return spikes
 
 
+class Dropout(NamedTuple):
+    """In training, the inputs of the classifier that each image keeps: `mask` `[B, N]` in {0, 1}, the same for all steps, with N
+    over [H, W, C]; `share` of them is dropped."""
+
+    mask: Tensor
+    share: float
+
+
 class BlockOutput(NamedTuple):
     """spikes `[T, B, C, H, W]` for the next block; logits `[B, K]` and hcd_logit `[B]` (or None), the last membrane
     potentials of the output layer; summary `[B, N]`, the leaky sum of spikes that both are linear in."""
@@ -51,18 +59,25 @@ class Block(nn.Module):
         self.readout = nn.Parameter(torch.randn(classes, readout_inputs, generator=generator) * scale)
         self.hcd = nn.Parameter(torch.randn(readout_inputs, generator=generator) * scale) if hcd else None
 
-    def forward(self, spikes: Tensor) -> BlockOutput:
+    @property
+    def classifier_inputs(self) -> int:
+        return self.hidden.plan.fan_in if self.hidden is not None else self.readout.shape[1]
+
+    def forward(self, spikes: Tensor, dropout: Dropout | None = None) -> BlockOutput:
         """Run input spikes `[T, B, C, H, W]` through trunk and classifier."""
         spikes = self.trunk(spikes)
-        return BlockOutput(spikes, *self.classify(spikes))
+        return BlockOutput(spikes, *self.classify(spikes, dropout))
 
-    def classify(self, spikes: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    def classify(self, spikes: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor | None, Tensor]:
         """(logits, hcd_logit, summary) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
         flat = spikes.permute(0, 1, 3, 4, 2).flatten(2)  # features run over [H, W, C], as channels-last memory does
+        kept = 1.0
+        if dropout is not None:
+            flat, kept = flat * dropout.mask.to(flat.dtype), 1 - dropout.share
         if self.hidden is not None:
-            flat = self.hidden(flat)
+            flat, kept = self.hidden(flat, kept), 1.0
         with torch.autocast(spikes.device.type, enabled=False):
-            summary = leaky_sum(flat, self.leak)
+            summary = leaky_sum(flat, self.leak) / kept
             logits = summary @ self.readout.T
             hcd_logit = summary @ self.hcd if self.hcd is not None else None
         return logits, hcd_logit, summary

@@ -5,6 +5,8 @@ Each layer has two ways to the same result: the reference (no scans), plain oper
 differentiation, and the lean one by the engine's scans.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
@@ -73,7 +75,13 @@ class SpikingLinear(nn.Module):
         if engine.events:
             self.weight.data = self.weight.data.T.contiguous().T  # an event reads the weights of one input
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor, kept: float = 1.0) -> Tensor:
+        """Spikes `[T, B, M]` of currents divided by the share of the inputs that dropout `kept`.
+
+        In units of that share the potentials are those of a neuron whose threshold and surrogate's reach are so much lower
+        and whose surrogate is so much steeper: spikes stay ones, and no weight is copied.
+        """
+        neuron = replace(self.neuron, threshold=self.neuron.threshold * kept, damping=self.neuron.damping / kept)
         if self.engine.scans is not None:
-            return spiking_synapses(Synapse(spikes, self.weight), None, self.neuron, self.engine.scans, self.engine.events)
-        return lif(linear(spikes, self.weight), self.neuron)
+            return spiking_synapses(Synapse(spikes, self.weight), None, neuron, self.engine.scans, self.engine.events)
+        return lif(linear(spikes, self.weight), neuron)

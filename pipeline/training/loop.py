@@ -15,10 +15,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from tqdm import tqdm
 
 from pipeline.config.schema import Params
-from pipeline.network import Block
+from pipeline.network import Block, Dropout
 from pipeline.neuron.precision import spike_dtype
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import to_device
+from pipeline.training.dropout import keep_mask
 from pipeline.training.feed import Feed, read_ahead
 from pipeline.training.resume import Checkpoint
 
@@ -28,12 +29,14 @@ EpochRow = dict[str, float | None]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Rows `rows` of `feed` with target columns `column` int64 and, where an HCD is trained, `hard` float32 in {0, 1}."""
+    """Rows `rows` of `feed` with target columns `column` int64 and, where an HCD is trained, `hard` float32 in {0, 1}; `split`
+    tells the rows of one part from another's."""
 
     feed: Feed
     rows: np.ndarray
     column: np.ndarray
     hard: np.ndarray | None = None
+    split: str = "train"
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _epoch(
     with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{params.training.epochs}", unit="image", leave=False,
               disable=not (fabric.is_global_zero and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
-            sums += accumulate(fabric, params, block, micro, host)
+            sums += accumulate(fabric, params, block, micro, host, _dropout(fabric, params, block, micro, name, epoch))
             seen += len(micro.positions)
             if micro.ends_batch:
                 optimizer_step(fabric, block, optimizer)
@@ -119,14 +122,25 @@ def _epoch(
             "train_accuracy": correct}  # fmt: skip
 
 
-def accumulate(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray) -> Tensor:
+def _dropout(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, name: str, epoch: int) -> Dropout | None:
+    """The inputs of the classifier that each image of a micro-batch keeps in this epoch."""
+    share, rows = params.training.dropout, micro.part.rows[micro.positions]
+    if not share:
+        return None
+    mask = keep_mask(rows, block.classifier_inputs, share, params.seed, name, micro.part.split, epoch)
+    return Dropout(torch.from_numpy(mask).to(fabric.device), share)
+
+
+def accumulate(
+    fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray, dropout: Dropout | None = None
+) -> Tensor:
     """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions."""
     part = micro.part
     if not len(micro.positions):
         return torch.zeros(3, dtype=torch.float64)
     column = torch.from_numpy(part.column[micro.positions]).to(fabric.device)
     with fabric.autocast():
-        output = block(part.feed.to_device(host, fabric.device, spike_dtype(params.compute)))
+        output = block(part.feed.to_device(host, fabric.device, spike_dtype(params.compute)), dropout)
     class_loss = cross_entropy(output.logits, column, reduction="sum")
     hcd_loss = torch.zeros_like(class_loss)
     if part.hard is not None:

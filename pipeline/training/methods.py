@@ -96,7 +96,7 @@ def _all_images(context: Context, key: str, variant: str) -> list[TrainingSet]:
     for split in ("train", "validation"):
         prepared = load_prepared(split)
         feed = context.training_feed(key, prepared, split, variant)
-        parts.append(TrainingSet(feed, np.arange(len(prepared.label)), prepared.label))
+        parts.append(TrainingSet(feed, np.arange(len(prepared.label)), prepared.label, split=split))
     return parts
 
 

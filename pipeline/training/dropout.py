@@ -1,0 +1,20 @@
+"""Dropout of the spikes into a classifier (Srivastava et al. 2014), with one mask for all steps of an image (Lee et al. 2020,
+doi 10.3389/fnins.2020.00119): a mask that changed from step to step would average out in the potentials.
+
+The paper mentions none; its predecessors use it (docs/assumptions.md).
+"""
+
+import numpy as np
+
+from pipeline.seeding import digest_of
+
+
+def keep_mask(rows: np.ndarray, inputs: int, share: float, *purpose: object) -> np.ndarray:
+    """bool `[B, inputs]`: which inputs the images `rows` keep, each with probability 1 - share to 1/256; the same for a row and
+    `purpose` whatever the other rows."""
+    key, lowest = digest_of("dropout", *purpose), round(256 * share)
+    mask = np.empty((len(rows), inputs), dtype=bool)
+    for position, row in enumerate(rows):
+        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+        mask[position] = np.frombuffer(stream.bytes(inputs), np.uint8) >= lowest
+    return mask
