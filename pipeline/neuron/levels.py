@@ -1,4 +1,4 @@
-"""What backward needs of a potential in bfloat16: the surrogate's triangle max(0, 1 - |U/v - 1|) in steps of 1/127, seven bits each.
+"""What backward needs of a potential in bfloat16: the surrogate's triangle max(0, 1 - |U/v - 1|) in 127 steps, seven bits each.
 
 Eight levels take seven bytes, whose eighth bits hold the eighth level; fewer take a byte each. fused/levels.hpp is the same for
 the compiled kernels.
