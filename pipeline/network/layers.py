@@ -78,8 +78,8 @@ class SpikingLinear(nn.Module):
     def forward(self, spikes: Tensor, kept: float = 1.0) -> Tensor:
         """Spikes `[T, B, M]` of currents divided by the share of the inputs that dropout `kept`.
 
-        In units of that share the potentials are those of a neuron whose threshold and surrogate's reach are so much lower
-        and whose surrogate is so much steeper: spikes stay ones, and no weight is copied.
+        In units of that share the potentials are those of a neuron whose threshold is so much lower and whose surrogate is so
+        much higher: spikes stay ones, and no weight is copied.
         """
         neuron = replace(self.neuron, threshold=self.neuron.threshold * kept, damping=self.neuron.damping / kept)
         if self.engine.scans is not None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LIF:
-    """leak alpha in (0, 1], threshold v > 0, damping gamma in (0, 1), delay 0 or 1 (steps)."""
+    """leak alpha in (0, 1], threshold v > 0, damping gamma > 0, delay 0 or 1 (steps)."""
 
     leak: float
     threshold: float

@@ -1,7 +1,7 @@
 """Dropout of the spikes into a classifier (Srivastava et al. 2014), with one mask for all steps of an image (Lee et al. 2020,
 doi 10.3389/fnins.2020.00119): a mask that changed from step to step would average out in the potentials.
 
-The paper mentions none; its predecessors use it (docs/assumptions.md).
+The paper mentions none; Lee et al., whose settings it cites, use it (docs/assumptions.md).
 """
 
 import numpy as np

@@ -142,10 +142,12 @@ void lif_backward(const X* grad_spikes, const K* kept, X* grad_current, int64_t 
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* __restrict grad = grad_spikes + t * neurons + first;
             alignas(64) uint8_t levels[STRIP];
-            const K* __restrict held = kept + t * neurons + first;
+            const K* __restrict held;
             if constexpr (std::is_same_v<K, uint8_t>) {
                 unpack_levels(kept + t * level_bytes(neurons) + level_bytes(first), levels, width);
                 held = levels;
+            } else {
+                held = kept + t * neurons + first;
             }
             X* __restrict out = grad_current + t * neurons + first;
 #pragma omp simd

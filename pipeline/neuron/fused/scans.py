@@ -1,6 +1,7 @@
 """The compiled scans as functions of tensors, with the signatures of `pipeline.neuron.scans`.
 
-Tensors are CPU, float32 or bfloat16, and dense with time outermost; all tensors of one call share one memory layout.
+Tensors are CPU, float32 or bfloat16, and dense with time outermost; all tensors of one call share one memory layout;
+what is kept in bfloat16 is a row of bytes per step, neurons in memory order.
 """
 
 import torch
