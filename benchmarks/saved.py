@@ -19,8 +19,8 @@ COLUMNS = ["network", "T", "implementation", "MB per image", "over the paper's a
 
 def main() -> None:
     rows = [row for network in NETWORKS for steps in STEPS for row in count(network, steps)]
-    text = "# Bytes kept for backward\n\nMade by `python -m benchmarks.saved`. The paper counts 32 bits per potential and 1 per spike.\n\n"
-    OUTPUT.write_text(text + as_markdown(COLUMNS, rows))
+    made_by = "Made by `python -m benchmarks.saved`. The paper counts 32 bits per potential and 1 per spike."
+    OUTPUT.write_text(f"# Bytes kept for backward\n\n{made_by}\n\n{as_markdown(COLUMNS, rows)}")
     print(OUTPUT.read_text())
 
 
