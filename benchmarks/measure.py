@@ -44,9 +44,9 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
     if order["implementation"] == "convolutions":
         step, saved = convolutions_step(params, keys, batch), None
     elif own:
-        step, saved = _own(params, keys, host, label, order["mode"])
+        step, saved = own_step(params, keys, host, label, order["mode"])
     else:
-        step, saved = _peer(order["implementation"], params, keys, host, label, order["mode"], how)
+        step, saved = peer_step(order["implementation"], params, keys, host, label, order["mode"], how)
     start_rss = peak_rss_mb()
     times = _time(step, order["seconds"])
     peak = peak_rss_mb()
@@ -69,7 +69,7 @@ def _time(step: Callable[[], None], seconds: float) -> list[float]:
     return times
 
 
-def _own(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str):
+def own_step(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str):
     block = build(params, keys)
     dtype = spike_dtype(params.compute)
     feed = HostFeed(host)
@@ -95,7 +95,9 @@ def _own(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarra
     return step, lambda: saved_bytes_per_image(forward, block, len(host))
 
 
-def _peer(name: str, params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str, how: dict[str, Any]):
+def peer_step(
+    name: str, params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str, how: dict[str, Any]
+):
     if how["keep_freed_memory"]:
         keep_freed_memory()
     peer = neurons_of(name)

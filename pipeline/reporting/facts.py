@@ -94,13 +94,13 @@ class Facts:
 
 
 def accuracy_noise(first: float, second: float, images: int, deviation: float) -> float:
-    """The larger of two standard errors of a difference of accuracies (0..1) on `images` test images.
+    """Two standard errors of a difference of accuracies (0..1) on `images` test images.
 
-    One is that of a difference of two proportions; both are measured on the same images, so it is an upper bound. The
-    other is that of two trainings of standard deviation `deviation`.
+    The variance is that of a difference of two proportions (both are measured on the same images, so it is an upper bound) plus
+    that of two trainings of standard deviation `deviation`.
     """
-    proportions = math.sqrt((first * (1 - first) + second * (1 - second)) / images)
-    return max(proportions, math.sqrt(2) * deviation)
+    proportions = (first * (1 - first) + second * (1 - second)) / images
+    return 2 * math.sqrt(proportions + 2 * deviation**2)
 
 
 def training_deviation(summary: Mapping[str, Any], spreads: Mapping[str, Spread], params: Params) -> float:

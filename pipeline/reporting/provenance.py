@@ -73,6 +73,10 @@ def _version(name: str) -> str:
 
 
 def _processor() -> str:
+    """The name, with family and model where Linux tells them: clouds hide the rest."""
     info = Path("/proc/cpuinfo")
-    lines = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    return lines[0].split(":", 1)[1].strip() if lines else platform.processor() or platform.machine()
+    pairs = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line] if info.exists() else []
+    known = {key.strip(): value.strip() for key, value in reversed(pairs)}
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    return known["model name"] + (f" (family {known['cpu family']}, model {known['model']})" if "cpu family" in known else "")

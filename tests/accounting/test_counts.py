@@ -6,6 +6,7 @@ import torch
 from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import classifier_weights, saved_bytes, state_bits, weight_count
 from pipeline.network import build_block, plan_blocks
+from pipeline.neuron.levels import level_bytes
 
 # conv 3x3, 1 -> 4 channels on 8x8; pool 2; hidden 6.        residual unit 4 -> 8 on 4x4, stride 2; hidden 5.
 LAYERS = {
@@ -58,15 +59,15 @@ def test_inference_costs(plans):
     assert whole.memory_bits == 32 * (B1_WEIGHTS + B2_WEIGHTS + last_classifier)
 
 
-@pytest.mark.parametrize(("precision", "bytes_per_potential"), [("32", 4), ("bf16", 1)])
-def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision, bytes_per_potential):
+@pytest.mark.parametrize(("precision", "bytes_of"), [("32", lambda count: 4 * count), ("bf16", level_bytes)])
+def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision, bytes_of):
     params = make_params(LAYERS | {"compute.kernel": "lean", "compute.precision": precision})
     block = build_block(params, ["b1"], 1, 10, False, "test")
     steps, batch = 3, 2
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     spikes = torch.zeros(steps, batch, 1, 8, 8, dtype=dtype)
     saved = saved_bytes(block, lambda: block(spikes).logits.sum())
-    potentials = steps * batch * (4 * 64 + 6) * bytes_per_potential
+    potentials = steps * (bytes_of(batch * 4 * 64) + bytes_of(batch * 6))  # of one layer and step together
     input_bits = steps * batch * (2 * 64 + 64) // 8  # two planes for the signed input, one for the hidden layer's
     readout = (batch * 6 + 3 + steps * batch * 6) * 4  # the leaky sum, its weights, and in float32 the spikes summed
     assert potentials + input_bits <= saved <= potentials + input_bits + readout

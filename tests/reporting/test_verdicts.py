@@ -86,13 +86,13 @@ def test_same_direction_and_its_guard(digits: Facts) -> None:
     assert finding(with_accuracy(digits, bloctrain=0.70), gain).verdict == NOT_REPRODUCED
 
 
-def test_a_difference_within_one_standard_error_decides_nothing(digits: Facts) -> None:
+def test_a_difference_within_two_standard_errors_decides_nothing(digits: Facts) -> None:
     # 360 test images by the manifest: the standard error of a difference near 0.9 is sqrt(2 * 0.09 / 360) = 0.022.
     gain = "cifar10_resnet9.accuracy_gain_over_end_to_end"
     digits = replace(digits, spreads={"accuracy.bloctrain": Spread(0.9, 0.001, 5)})
-    near = finding(with_accuracy(digits, end_to_end=0.88), gain)
+    near = finding(with_accuracy(digits, end_to_end=0.86), gain)
     assert near.verdict == NOT_TESTABLE and "360 test images" in near.reason
-    assert finding(with_accuracy(digits, end_to_end=0.87), gain).verdict == DIRECTION
+    assert finding(with_accuracy(digits, end_to_end=0.84), gain).verdict == DIRECTION
 
 
 def test_digits_are_named_in_the_scale(digits: Facts) -> None:
@@ -147,7 +147,7 @@ def test_cached_spikes_make_the_training_time_untestable(tmp_path: Path, monkeyp
 
 def test_depth_trend_needs_every_part(digits: Facts) -> None:
     depths = digits.summary["accuracy"]["by_depth"]
-    rising = {**depths, "end_to_end": {"b1": 0.85, "b2": 0.80, "b3": 0.85}}
+    rising = {**depths, "end_to_end": {"b1": 0.85, "b2": 0.78, "b3": 0.86}}
     assert finding(with_accuracy(digits, by_depth=rising), "cifar10_resnet9.depth_trend").verdict == NOT_REPRODUCED  # type: ignore[arg-type]
 
 

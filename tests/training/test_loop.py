@@ -146,9 +146,11 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_a_resumed_training_ends_with_the_same_bits(schedule, folder, make_params, capsys):
-    params, parts = make_params({"training.schedule": schedule}), [training_set(40, hcd=True), training_set(9, 1, hcd=True)]
+@pytest.mark.parametrize(
+    "changes", [{}, {"training.schedule": "cosine"}, {"training.dropout": 0.5}], ids=["", "cosine", "dropout"]
+)
+def test_a_resumed_training_ends_with_the_same_bits(changes, folder, make_params, capsys):
+    params, parts = make_params(changes), [training_set(40, hcd=True), training_set(9, 1, hcd=True)]
     whole, whole_history = train(params, "whole", parts, lambda block: 0.5)
     calls = []
 
@@ -203,6 +205,8 @@ def test_training_learns_and_repeats_itself(folder, make_params):
     assert history[0]["hcd_loss"] is None
     other, _ = train(params, "c", parts, seed_name="b2")
     assert not torch.equal(first["readout"], other["readout"])
+    dropped, _ = train(make_params({"training.epochs": 6, "training.dropout": 0.5}), "d", parts)
+    assert not torch.equal(first["readout"], dropped["readout"])
 
 
 @pytest.fixture(params=[1, 2])

@@ -1,0 +1,44 @@
+"""What each implementation keeps for backward: `python -m benchmarks.saved`.
+
+Bytes per image that autograd keeps, counted once per storage, weights left out; nothing is timed, so the numbers are the same on
+a busy machine. Peers in bf16 and channels last, their leanest. Writes reports/benchmark/saved.md.
+"""
+
+from pathlib import Path
+
+from benchmarks.experiments import as_markdown
+from benchmarks.measure import OWN, own_step, peer_step
+from benchmarks.networks import NETWORKS, paper_bytes_per_image, random_labels, random_spikes, resnet9
+from benchmarks.peers import installed
+from benchmarks.throughput import PEER_CANDIDATES
+
+OUTPUT = Path("reports/benchmark/saved.md")
+STEPS, IMAGES = (25, 100), 3
+COLUMNS = ["network", "T", "implementation", "MB per image", "over the paper's accounting", "over the leanest peer"]
+
+
+def main() -> None:
+    rows = [row for network in NETWORKS for steps in STEPS for row in count(network, steps)]
+    made_by = "Made by `python -m benchmarks.saved`. The paper counts 32 bits per potential and 1 per spike."
+    OUTPUT.write_text(f"# Bytes kept for backward\n\n{made_by}\n\n{as_markdown(COLUMNS, rows)}")
+    print(OUTPUT.read_text())
+
+
+def count(network: str, steps: int) -> list[list[str | int | float]]:
+    """One row per implementation; a ratio is left empty where no peer is installed."""
+    keys, host, label = NETWORKS[network], random_spikes(IMAGES, steps), random_labels(IMAGES)
+    kept = {}
+    for name, precision in zip(OWN, ("bf16", "32"), strict=True):
+        kept[name] = own_step(resnet9(steps, precision=precision), keys, host, label, "train")[1]()
+    peers = {}
+    for name in installed():
+        peers[name] = peer_step(name, resnet9(steps, precision="32"), keys, host, label, "train", PEER_CANDIDATES[-1])[1]()
+    paper = paper_bytes_per_image(resnet9(steps), keys)
+    return [
+        [network, steps, name, value / 1e6, f"{value / paper:.3f}", f"{value / min(peers.values()):.3f}" if peers else ""]
+        for name, value in (kept | peers).items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
