@@ -2,8 +2,9 @@
 
 Runs the experiment in force once per value of partition.threshold.value, as DVC experiments, so that only the stages behind
 the partition run again. Per threshold: hard classes, accuracy, compute and memory of inference, the stages that had to run
-again, and the share of the training time saved, of all three methods and of BlocTrain alone. Prints the settings of the threshold and of theta_conf that
-validation accuracy and cost recommend, and writes reports/published/<experiment>/thresholds.csv, .md and .png.
+again, and the share of the training time saved, of all three methods and of BlocTrain alone. Prints the settings of the
+threshold and of theta_conf that validation accuracy and cost recommend, and writes
+reports/published/<experiment>/thresholds.csv, .md and .png.
 """
 
 import argparse

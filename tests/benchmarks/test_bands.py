@@ -12,7 +12,9 @@ from pipeline.config import load_params
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["cifar10-resnet9-cpu", "cifar10-resnet9-cpu-flips", "cifar10-vgg9-cpu"])
+@pytest.mark.parametrize(
+    "name", ["cifar10-resnet9-cpu", "cifar10-resnet9-cpu-flips", "cifar10-resnet9-cpu-dropout", "cifar10-vgg9-cpu"]
+)
 def test_the_bands_of_the_experiments_run_once_are_those_of_their_published_runs(name):
     published = json.loads((ROOT / "reports/published" / name / "summary.json").read_text())
     params = load_params(ROOT / "experiments" / f"{name}.yaml")
