@@ -70,6 +70,7 @@ def _time(step: Callable[[], None], seconds: float) -> list[float]:
 
 
 def own_step(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str):
+    """One step of this project on host spikes int8 `[B, T, H, W, C]`, and what counts the bytes saved per image."""
     block = build(params, keys)
     dtype = spike_dtype(params.compute)
     feed = HostFeed(host)
@@ -98,6 +99,7 @@ def own_step(params: Params, keys: Sequence[str], host: np.ndarray, label: np.nd
 def peer_step(
     name: str, params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str, how: dict[str, Any]
 ):
+    """The same of a peer in the configuration `how`."""
     if how["keep_freed_memory"]:
         keep_freed_memory()
     peer = neurons_of(name)

@@ -1,7 +1,7 @@
 """What each implementation keeps for backward: `python -m benchmarks.saved`.
 
 Bytes per image that autograd keeps, counted once per storage, weights left out; nothing is timed, so the numbers are the same on
-a busy machine. Peers in bf16 and channels last, their leanest. Writes reports/benchmark/saved.md.
+a busy machine. Peers in bf16 and channels last, as they ran fastest (throughput.md). Writes reports/benchmark/saved.md.
 """
 
 from pathlib import Path

@@ -99,6 +99,8 @@ class BlockParams(Section):
 
 
 class TrainingParams(Section):
+    """`dropout`: share, to 1/256, of the spikes into each classifier that every image loses in training."""
+
     epochs: Count
     batch_size: Count
     schedule: Literal["constant", "cosine"]

@@ -61,6 +61,7 @@ class Block(nn.Module):
 
     @property
     def classifier_inputs(self) -> int:
+        """Features of the trunk's output, H * W * C."""
         return self.hidden.plan.fan_in if self.hidden is not None else self.readout.shape[1]
 
     def forward(self, spikes: Tensor, dropout: Dropout | None = None) -> BlockOutput:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from test_loop import CLASSES, training_set
 
 from pipeline.errors import UserError
 from pipeline.network import Dropout, build_block
@@ -10,7 +11,6 @@ from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
 from pipeline.training.dropout import keep_mask
 from pipeline.training.loop import _dropout, _plan, accumulate
-from tests.training.test_loop import CLASSES, training_set
 
 
 def test_a_mask_belongs_to_its_row_and_purpose():
