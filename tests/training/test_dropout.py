@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_loop import CLASSES, training_set
+from quadrants import CLASSES, training_set
 
 from pipeline.errors import UserError
 from pipeline.network import Dropout, build_block

@@ -1,31 +1,14 @@
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
+from quadrants import CLASSES, training_set
 
-from pipeline.data import Prepared
-from pipeline.encoding import Encoder
 from pipeline.network import build_block
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
-from pipeline.training.feed import EncodedFeed
-from pipeline.training.loop import HISTORY, TrainingSet, _decay, _plan, accumulate, fit
+from pipeline.training.loop import HISTORY, _decay, _plan, accumulate, fit
 from pipeline.training.resume import Checkpoint
-
-CLASSES = 4
-
-
-def training_set(count, seed=0, hcd=False, split="train"):
-    """Images of `CLASSES` classes told apart by the quadrant that is bright."""
-    rng = np.random.default_rng(seed)
-    label = rng.integers(0, CLASSES, count)
-    images = rng.integers(0, 100, (count, 1, 8, 8))
-    for image, c in zip(images, label, strict=True):
-        image[0, 4 * (c // 2) : 4 * (c // 2) + 4, 4 * (c % 2) : 4 * (c % 2) + 4] += 155
-    encoder = Encoder((0.3,), (0.3,), 2.3, 4, 1.0, 0)
-    feed = EncodedFeed(Prepared(images.astype(np.uint8), label), encoder, split, 2)
-    return TrainingSet(feed, np.arange(count), label, (label > 1).astype(np.float32) if hcd else None)
 
 
 def plan(sizes, batch_size, micro_size, world=1, seed=0):
