@@ -21,10 +21,16 @@ class Trunk(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`."""
         unit_input = spikes
-        for layer, opens_unit in zip(self.layers.values(), self.opens_unit, strict=True):
+        layers = [*self.layers.values(), None]
+        pooled = False
+        for layer, after, opens_unit in zip(layers, layers[1:], self.opens_unit, strict=False):
+            if pooled:  # with the layer before
+                pooled = False
+                continue
             if opens_unit:
                 unit_input = spikes
-            spikes = layer(spikes, unit_input)
+            pooled = isinstance(layer, SpikingConv) and isinstance(after, SpikingPool) and layer.can_pool(after)
+            spikes = layer(spikes, unit_input, after.plan.stride) if pooled else layer(spikes, unit_input)
         return spikes
 
 

@@ -37,18 +37,25 @@ class SpikingConv(nn.Module):
             inputs = plan.shortcut[0]
             self.shortcut = _weight(channels, inputs, 1, 1, fan_in=inputs, gain=gain, generator=generator)
 
-    def forward(self, spikes: Tensor, unit_input: Tensor | None = None) -> Tensor:
-        """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut."""
+    def can_pool(self, pool: "SpikingPool") -> bool:
+        """Whether `forward` can compute the pooling neurons after this layer as well."""
+        plan, same = pool.plan, (self.neuron.threshold, self.neuron.delay) == (pool.neuron.threshold, pool.neuron.delay)
+        return self.engine.events and same and all(side % plan.stride == 0 for side in plan.inputs[1:])
+
+    def forward(self, spikes: Tensor, unit_input: Tensor | None = None, pool: int = 1) -> Tensor:
+        """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut; with `pool`
+        above 1, those of the pooling neurons after this layer."""
         plan = self.plan
         if self.engine.scans is not None:
             main, extra = Synapse(spikes, self.weight, plan.stride, plan.signed), None
             if unit_input is not None and self.shortcut is not None:
                 extra = Synapse(unit_input, self.shortcut, plan.stride_shortcut, plan.signed_shortcut)
-            return spiking_synapses(main, extra, self.neuron, self.engine.scans, self.engine.events)
+            return spiking_synapses(main, extra, self.neuron, self.engine.scans, self.engine.events, pool)
         current = conv2d(spikes.flatten(0, 1), self.weight, stride=plan.stride, padding=KERNEL // 2)
         if unit_input is not None and self.shortcut is not None:
             current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=plan.stride_shortcut)
-        return lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
+        spikes = lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
+        return pool_and_fire(spikes, pool, self.neuron.threshold, self.neuron.delay) if pool > 1 else spikes
 
 
 class SpikingPool(nn.Module):

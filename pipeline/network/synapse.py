@@ -4,8 +4,8 @@ Kept are the input spikes at one bit (two where they are signed) and what the su
 potential itself in float32, seven bits in bfloat16. The backward pass is the reverse scan, then the synapses' own.
 
 With `events` the input spikes drive the synapses: currents and the gradient of the weight cost in proportion to the
-spikes, and only the gradient of the input is a dense operation. Signed spikes, which are the encoder's, are too many for
-that to pay.
+spikes, and only the gradient of the input is a dense operation. Pooling neurons are then part of the function, so that the
+spikes that they receive are never stored.
 """
 
 from types import ModuleType
@@ -28,17 +28,26 @@ class Synapse(NamedTuple):
     signed: bool = False
 
 
-def spiking_synapses(main: Synapse, extra: Synapse | None, neuron: LIF, scans: ModuleType, events: bool = False) -> Tensor:
-    """Spikes `[T, B, ...]` of LIF neurons that receive `main` and, where given, `extra` (a residual unit's shortcut)."""
+def spiking_synapses(
+    main: Synapse, extra: Synapse | None, neuron: LIF, scans: ModuleType, events: bool = False, pool: int = 1
+) -> Tensor:
+    """Spikes `[T, B, ...]` of LIF neurons that receive `main` and, where given, `extra` (a residual unit's shortcut).
+
+    With `pool` above 1 they go on into integrate-and-fire neurons of the same threshold and delay, `[T, B, C', H / pool,
+    W / pool]`, which average squares of that side.
+    """
     tensors = [main.spikes, main.weight] + ([extra.spikes, extra.weight] if extra else [None, None])
     keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
     inputs = [main, *([extra] if extra else [])]
-    if events and all(synapses.suit(one.spikes, one.weight) and not one.signed for one in inputs):
+    if events and all(synapses.suit(one.spikes, one.weight, one.signed) for one in inputs):
         if main.weight.dim() == 2:
             return _EventLinear.apply(main.spikes, main.weight, (neuron, keep))
-        return _EventConvolutions.apply(*tensors, ([one.stride for one in inputs], neuron, keep))
+        return _EventConvolutions.apply(
+            *tensors, ([one.stride for one in inputs], [one.signed for one in inputs], neuron, pool, keep)
+        )
     setup = (main.stride, extra.stride if extra else 1), (main.signed, bool(extra and extra.signed)), neuron, scans, keep
-    return _LeanSynapses.apply(*tensors, setup)
+    spikes = _LeanSynapses.apply(*tensors, setup)
+    return lean_pool(spikes, pool, neuron.threshold, neuron.delay, scans) if pool > 1 else spikes
 
 
 class _LeanSynapses(torch.autograd.Function):
@@ -75,32 +84,33 @@ class _LeanSynapses(torch.autograd.Function):
 class _EventConvolutions(torch.autograd.Function):
     @staticmethod
     def forward(ctx, spikes, weight, extra_spikes, extra_weight, setup):  # type: ignore[override]
-        strides, neuron, keep = setup
+        strides, signed, neuron, pool, keep = setup
         pairs = [(spikes, weight)] + ([] if extra_spikes is None else [(extra_spikes, extra_weight)])
-        inputs = [synapses.to_events(x, w, stride) for (x, w), stride in zip(pairs, strides, strict=True)]
+        inputs = [synapses.to_events(x, w, *how) for (x, w), *how in zip(pairs, strides, signed, strict=True)]
         weights = [w for _, w in pairs]
-        out, kept = synapses.forward(inputs, weights, spikes, neuron, keep)
+        out, kept = synapses.forward(inputs, weights, spikes, neuron, pool, keep)
         if keep:
             ctx.save_for_backward(kept, *weights, *(events.bits for events in inputs))
             ctx.inputs = [events._replace(bits=torch.empty(0)) for events in inputs]
-            ctx.neuron = neuron
+            ctx.setup = neuron, pool
         return out
 
     @staticmethod
     def backward(ctx, grad_spikes):  # type: ignore[override]
         kept, *saved = ctx.saved_tensors
         count = len(ctx.inputs)
+        wants = ctx.needs_input_grad[0 : 2 * count : 2]
         inputs = [events._replace(bits=bits) for events, bits in zip(ctx.inputs, saved[count:], strict=True)]
-        grad_current, grad_weights = synapses.backward(inputs, grad_spikes, kept, ctx.neuron)
-        folded = grad_current.flatten(0, 1)
+        grad_current, grad_weights = synapses.backward(inputs, grad_spikes, kept, *ctx.setup, any(wants))
         grads: list[Tensor | None] = []
         for index, events in enumerate(inputs):
             grad_x = None
-            if ctx.needs_input_grad[2 * index]:
+            if wants[index] and grad_current is not None:
+                folded = grad_current.flatten(0, 1)
                 # Only the shape and layout of the input are read.
                 x = torch.empty((len(folded), *events.shape), dtype=folded.dtype, memory_format=torch.channels_last)
-                grad_x, _ = _synapse_backward(folded, x, saved[index], events.stride, (True, False))
-                grad_x = grad_x.unflatten(0, grad_current.shape[:2]) if grad_x is not None else None
+                found, _ = _synapse_backward(folded, x, saved[index], events.stride, (True, False))
+                grad_x = None if found is None else found.unflatten(0, grad_current.shape[:2])
             grads += [grad_x, grad_weights[index]]
         return *grads, *[None] * (5 - len(grads))
 

@@ -85,14 +85,14 @@ def test_an_odd_image_with_stride():
 
 
 def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
-    """Signed spikes, outputs that fill no vector, more inputs in reach of a row than 16 bits can number."""
+    """Signed spikes of many channels, outputs that fill no vector, more inputs in reach of a row than 16 bits can number."""
 
     def refuse(*_):
         raise AssertionError("an event kernel was called")
 
     monkeypatch.setattr(synapses, "_call", refuse)
     for spikes, kernel, signed in (
-        (drawn(4, 6, 6) - drawn(4, 6, 6, seed=5), weight(16, 4, 3, 3), True), (drawn(30), weight(10, 30), False),
+        (drawn(40, 6, 6) - drawn(40, 6, 6, seed=5), weight(16, 40, 3, 3), True), (drawn(30), weight(10, 30), False),
         (drawn(700, 1, 32), weight(16, 700, 3, 3), False),
     ):  # fmt: skip
         assert spiking_synapses(Synapse(spikes, kernel, 1, signed), None, NEURON, scans, True).shape[2] == len(kernel)

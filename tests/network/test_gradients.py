@@ -95,10 +95,25 @@ def test_convolution(engine, dtype, neuron, generator, stride, signed, outputs):
 
     def reference(x, w):
         current = conv2d(x.flatten(0, 1), w, stride=stride, padding=1).unflatten(0, (T, B))
-        return lif(rounded(current, dtype, engine, signed), neuron)
+        return lif(rounded(current, dtype, engine), neuron)
 
     def own(x, w):
         return spiking_synapses(Synapse(x, w, stride, signed), None, neuron, engine.scans, engine.events)
+
+    compare(reference, own, [x, w], dtype, generator)
+
+
+@pytest.mark.parametrize("pool", [2, 4])
+@pytest.mark.parametrize(("channels", "signed", "outputs"), [(3, True, 16), (5, False, 24), (20, False, 7)])
+def test_convolution_into_pooling_neurons(engine, dtype, neuron, generator, pool, channels, signed, outputs):
+    x, w = spikes(generator, channels, 8, 8, signed=signed), weight(generator, outputs, channels, 3, 3)
+
+    def reference(x, w):
+        current = conv2d(x.flatten(0, 1), w, padding=1).unflatten(0, (T, B))
+        return pool_and_fire(lif(rounded(current, dtype, engine), neuron), pool, neuron.threshold, neuron.delay)
+
+    def own(x, w):
+        return spiking_synapses(Synapse(x, w, 1, signed), None, neuron, engine.scans, engine.events, pool)
 
     compare(reference, own, [x, w], dtype, generator)
 
@@ -124,7 +139,7 @@ def test_linear(engine, dtype, neuron, generator, outputs):
     x, w = spikes(generator, 700), weight(generator, outputs, 700)
 
     def reference(x, w):
-        dense = not synapses.suit(x, w)
+        dense = not synapses.suit(x, w, False)
         return lif(rounded(linear(x, w), dtype, engine, dense), neuron)
 
     def own(x, w):

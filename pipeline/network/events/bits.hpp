@@ -54,20 +54,31 @@ inline uint32_t word_of(const uint8_t* from, int64_t bytes) {
     return word;
 }
 
-// Spikes [places, channels] to bits, `bytes` per place, lowest first.
+template <typename X>
+using Word = std::conditional_t<sizeof(X) == 2, uint16_t, uint32_t>;
+
+// Spikes [places, channels] to bits, `bytes` per place, lowest first; -0 is no spike.
 template <typename X>
 void to_bits(const X* spikes, uint8_t* bits, int64_t places, int64_t channels) {
-    using Word = std::conditional_t<sizeof(X) == 2, uint16_t, uint32_t>;
     const int64_t bytes = (channels + 7) / 8;
 #pragma omp parallel for schedule(static)
     for (int64_t place = 0; place < places; ++place) {
-        for (int64_t b = 0; b < bytes; ++b) {
+        int64_t b = 0;
+#if defined(__AVX512BW__)
+        if constexpr (sizeof(X) == 2)
+            for (; 8 * b + 16 <= channels; b += 2) {
+                const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(spikes + place * channels + 8 * b));
+                const uint16_t sixteen = _mm256_test_epi16_mask(some, _mm256_set1_epi16(0x7fff));
+                std::memcpy(bits + place * bytes + b, &sixteen, 2);
+            }
+#endif
+        for (; b < bytes; ++b) {
             uint8_t flags[8] = {};
             const auto test = [&](int64_t count) {
                 for (int64_t i = 0; i < count; ++i) {
-                    Word word;
+                    Word<X> word;
                     std::memcpy(&word, spikes + place * channels + 8 * b + i, sizeof(X));
-                    flags[i] = word != 0;
+                    flags[i] = Word<X>(word << 1) != 0;
                 }
             };
             8 * b + 8 <= channels ? test(8) : test(channels - 8 * b);
@@ -75,6 +86,23 @@ void to_bits(const X* spikes, uint8_t* bits, int64_t places, int64_t channels) {
             std::memcpy(&all_flags, flags, 8);
             bits[place * bytes + b] = uint8_t((all_flags * 0x0102040810204080ull) >> 56);  // the product moves byte i to bit 56 + i
         }
+    }
+}
+
+// Spikes in {-1, 0, 1} [places, channels], at most 32 channels, to twice as many bits: the positive ones, then the negative ones.
+template <typename X>
+void to_signed_bits(const X* spikes, uint8_t* bits, int64_t places, int64_t channels) {
+    const int64_t bytes = (2 * channels + 7) / 8;
+#pragma omp parallel for schedule(static)
+    for (int64_t place = 0; place < places; ++place) {
+        uint64_t found = 0;
+        for (int64_t c = 0; c < channels; ++c) {
+            Word<X> word;
+            std::memcpy(&word, spikes + place * channels + c, sizeof(X));
+            const bool negative = word >> (8 * sizeof(X) - 1);
+            found |= uint64_t(Word<X>(word << 1) != 0) << (c + (negative ? channels : 0));
+        }
+        std::memcpy(bits + place * bytes, &found, bytes);
     }
 }
 

@@ -9,98 +9,48 @@
 #include <type_traits>
 #include <vector>
 
-#include "bits.hpp"
-#include "neurons.hpp"
+#include "lists.hpp"
+#include "tables.hpp"
 
 namespace {
 
 constexpr int WIDEST = 4;     // vectors of output channels at a time: their weights fit the second-level cache
 constexpr int64_t PARTS = 4;  // gradients of the weight are summed in so many parts, whatever the number of threads
 
-// One input of a layer: bits, and a convolution of `size` x `size` with padding size / 2 over them.
-struct Input {
-    const uint8_t* bits;
-    const float* weight;  // [size (x), size (y), channels, C']
-    float* grad_weight;
-    int64_t height, width, channels, size, stride;
-    int64_t bytes() const { return (channels + 7) / 8; }
-    int64_t rows() const { return size * size * channels; }  // of the weight
-    int64_t most_events() const { return width * size * channels + 32; }
-};
+// What row y of outputs receives from an input at one step: as tables where channels are few, as a list of events elsewhere.
+struct Source {
+    const Input& in;
+    Events events;
+    Rows rows;
+    explicit Source(const Input& input) : in(input), events(input), rows(input) {}
 
-// The events that row y of outputs receives at one step, column by column: event e = (x * size + ky) * channels + c, a
-// row of the weight but for the column's offset. Those of columns [a, b) are list[start[a]] to list[start[b]].
-struct Events {
-    std::vector<uint16_t> list;
-    std::vector<int32_t> start;
-    explicit Events(const Input& in) : list(in.most_events()), start(in.width + 3) {}
-
-    void collect(const Input& in, int64_t step_and_image, int64_t y) {
-        const int64_t bytes = in.bytes(), top = y * in.stride - in.size / 2;
-        const int64_t first = std::max<int64_t>(0, -top), last = std::min(in.size, in.height - top);
-        const uint8_t* image = in.bits + step_and_image * in.height * in.width * bytes;
-        uint16_t* to = list.data();
-        for (int64_t x = 0; x < in.width; ++x) {
-            start[x + 1] = int32_t(to - list.data());
-            uint64_t pending = 0;  // bits of this column in the order of their numbers, up to 32 at a time
-            int64_t filled = 0;
-            uint16_t base = uint16_t((x * in.size + first) * in.channels);
-            for (int64_t k = first; k < last; ++k) {
-                const uint8_t* place = image + ((top + k) * in.width + x) * bytes;
-                for (int64_t c = 0; c < in.channels; c += 32) {
-                    pending |= uint64_t(word_of(place + c / 8, bytes - c / 8)) << filled;
-                    filled += std::min<int64_t>(32, in.channels - c);
-                    if (filled < 32) continue;
-                    to = append(uint32_t(pending), base, to);
-                    base += 32, pending >>= 32, filled -= 32;
-                }
-            }
-            if (filled) to = append(uint32_t(pending), base, to);
-        }
-        start[in.width + 1] = start[in.width + 2] = int32_t(to - list.data());
+    void collect(int64_t step_and_image, int64_t y) {
+        if (in.tabled()) rows.collect(in, step_and_image, y);
+        else events.collect(in, step_and_image, y);
+    }
+    template <int NV>
+    void add_currents(const float* weight, vec* currents, int64_t columns) const {
+        if (!in.tabled()) gather<NV>(in, events, weight, currents, columns);
+        else if (in.size == 1) gather<1, NV>(in, rows, weight, currents, columns);
+        else gather<3, NV>(in, rows, weight, currents, columns);
+    }
+    template <int NV>
+    void add_gradients(float* grad_weight, const vec* gradients, int64_t columns) const {
+        if (!in.tabled()) scatter<NV>(in, events, grad_weight, gradients, columns);
+        else if (in.size == 1) scatter<1, NV>(in, rows, grad_weight, gradients, columns);
+        else scatter<3, NV>(in, rows, grad_weight, gradients, columns);
     }
 };
 
-// f(first event, end, offset of the column in the list's numbers) for each output column x.
-template <typename F>
-inline void each_column(const Input& in, const Events& events, int64_t columns, F&& f) {
-    for (int64_t x = 0; x < columns; ++x) {
-        const int64_t left = x * in.stride - in.size / 2;
-        const uint16_t* list = events.list.data();
-        f(x, list + events.start[left + 1], list + events.start[left + 1 + in.size], left * in.size * in.channels);
-    }
-}
-
-// Adds to the currents [columns, NV vectors] of a row the rows of the weight [rows, NV vectors] of all their events.
+// Sums over a row's squares of n.pool columns, added to those of the rows above unless it is the first.
 template <int NV>
-inline void gather(const Input& in, const Events& events, const float* weight, vec* currents, int64_t columns) {
-    each_column(in, events, columns, [&](int64_t x, const uint16_t* e, const uint16_t* end, int64_t offset) {
-        const float* base = weight - offset * (NV * LANES);
-        vec even[NV], odd[NV] = {};
-        for (int k = 0; k < NV; ++k) even[k] = currents[x * NV + k];
-        for (; e + 1 < end; e += 2) {
-            const float *one = base + e[0] * (NV * LANES), *two = base + e[1] * (NV * LANES);
-            for (int k = 0; k < NV; ++k) even[k] += load<vec>(one + k * LANES);
-            for (int k = 0; k < NV; ++k) odd[k] += load<vec>(two + k * LANES);
+inline void add_columns(const Neurons& n, const vec* spikes, vec* sums, bool first) {
+    for (int64_t x = 0; x < n.width / n.pool; ++x)
+        for (int k = 0; k < NV; ++k) {
+            vec sum = first ? vec{} : sums[x * NV + k];
+            for (int64_t i = 0; i < n.pool; ++i) sum += spikes[(x * n.pool + i) * NV + k];
+            sums[x * NV + k] = sum;
         }
-        if (e < end)
-            for (int k = 0; k < NV; ++k) even[k] += load<vec>(base + e[0] * (NV * LANES) + k * LANES);
-        for (int k = 0; k < NV; ++k) currents[x * NV + k] = even[k] + odd[k];
-    });
-}
-
-// Adds the gradients [columns, NV vectors] of a row to the rows of the weight's gradient of all their events.
-template <int NV>
-inline void scatter(const Input& in, const Events& events, float* grad_weight, const vec* gradients, int64_t columns) {
-    each_column(in, events, columns, [&](int64_t x, const uint16_t* e, const uint16_t* end, int64_t offset) {
-        float* base = grad_weight - offset * (NV * LANES);
-        vec gradient[NV];
-        for (int k = 0; k < NV; ++k) gradient[k] = gradients[x * NV + k];
-        for (; e < end; ++e) {
-            float* row = base + *e * (NV * LANES);
-            for (int k = 0; k < NV; ++k) store(load<vec>(row + k * LANES) + gradient[k], row + k * LANES, LANES);
-        }
-    });
 }
 
 template <bool FULL>
@@ -108,37 +58,62 @@ inline int lanes_of(int64_t channels, int64_t first) {
     return FULL ? LANES : int(std::min<int64_t>(LANES, channels - first));
 }
 
-// Output channels [first, first + NV * LANES) of one image; the weights are those channels' alone.
+// Output channels [first, first + NV * LANES) of one image; the weights are those channels' alone. Rows that are pooled
+// together go through the steps together.
 template <int NV, bool FULL, typename X, typename K>
-void forward_image(const Neurons& n, const std::vector<Input>& inputs, const float* const* weights, std::vector<Events>& events,
+void forward_image(const Neurons n, const std::vector<Input>& inputs, const float* const* weights,
                    int64_t image, int64_t first, X* spikes, K* kept) {
-    std::vector<vec> potentials(n.width * NV), currents(n.width * NV);
+    std::vector<Source> sources(inputs.begin(), inputs.end());
+    std::vector<vec> potentials(n.pool * n.width * NV), currents(n.width * NV), pooled(n.width * NV), sums(n.width * NV);
     const float inverse = 1.0f / n.v;
-    for (int64_t y = 0; y < n.height; ++y) {
+    for (int64_t top = 0; top < n.height; top += n.pool) {
         std::fill(potentials.begin(), potentials.end(), vec{});
+        std::fill(pooled.begin(), pooled.end(), vec{});
         for (int64_t t = 0; t < n.steps; ++t) {
-            std::fill(currents.begin(), currents.end(), vec{});
-            for (size_t i = 0; i < inputs.size(); ++i) {
-                events[i].collect(inputs[i], t * n.images + image, y);
-                gather<NV>(inputs[i], events[i], weights[i], currents.data(), n.width);
+            for (int64_t y = top; y < top + n.pool; ++y) {
+                std::fill(currents.begin(), currents.end(), vec{});
+                for (size_t i = 0; i < inputs.size(); ++i) {
+                    sources[i].collect(t * n.images + image, y);
+                    sources[i].template add_currents<NV>(weights[i], currents.data(), n.width);
+                }
+                vec* potential = &potentials[(y - top) * n.width * NV];
+                const int64_t row = n.place(t, image, y);
+                for (int64_t x = 0; x < n.width; ++x)
+                    for (int k = 0; k < NV; ++k) {
+                        const int64_t channel = first + k * LANES;
+                        const int lanes = lanes_of<FULL>(n.channels, channel);
+                        const ints fires = step(n, potential[x * NV + k], currents[x * NV + k], inverse, row + x, channel, lanes, kept);
+                        if (n.pool == 1) fire(fires, spikes + (row + x) * n.channels + channel, lanes);
+                        else currents[x * NV + k] = ones_where(fires);
+                    }
+                if (n.pool > 1) add_columns<NV>(n, currents.data(), sums.data(), y == top);
             }
-            const int64_t row = n.place(t, image, y);
-            for (int64_t x = 0; x < n.width; ++x)
+            const int64_t row = n.pooled(t, image, top);
+            for (int64_t x = 0; n.pool > 1 && x < n.width / n.pool; ++x)
                 for (int k = 0; k < NV; ++k) {
                     const int64_t channel = first + k * LANES;
-                    const int lanes = lanes_of<FULL>(n.channels, channel);
-                    step(n, potentials[x * NV + k], currents[x * NV + k], inverse, row + x, channel, lanes, spikes, kept);
+                    fire(pool_step(n, pooled[x * NV + k], sums[x * NV + k]), spikes + (row + x) * n.channels + channel,
+                         lanes_of<FULL>(n.channels, channel));
                 }
         }
     }
 }
 
-// The reverse scan of the same channels of some images; adds to grad_weights and writes dL/dI.
+// dL/dS of neurons at (t, y, x): read, or straight through the pooling neuron that they feed.
+template <typename X>
+inline vec grad_of_spikes(const Neurons& n, const X* grad_spikes, int64_t t, int64_t image, int64_t y, int64_t x, int64_t channel, int lanes) {
+    if (n.pool == 1) return read(grad_spikes + (n.place(t, image, y) + x) * n.channels + channel, lanes);
+    if (t + n.delay >= n.steps) return vec{};
+    const float share = 1.0f / (n.v * float(n.pool * n.pool));
+    return read(grad_spikes + (n.pooled(t + n.delay, image, y) + x / n.pool) * n.channels + channel, lanes) * share;
+}
+
+// The reverse scan of the same channels of some images; adds to grad_weights and, where wanted, writes dL/dI.
 template <int NV, bool FULL, typename X, typename K>
-void backward_images(const Neurons& n, const std::vector<Input>& inputs, float* const* grad_weights, int64_t from, int64_t to, int64_t first,
+void backward_images(const Neurons n, const std::vector<Input>& inputs, float* const* grad_weights, int64_t from, int64_t to, int64_t first,
                      const X* grad_spikes, const K* kept, X* grad_current) {
     std::vector<vec> adjoints(n.width * NV), gradients(n.width * NV);
-    std::vector<Events> events(inputs.begin(), inputs.end());
+    std::vector<Source> sources(inputs.begin(), inputs.end());
     const float inverse = 1.0f / n.v;
     for (int64_t image = from; image < to; ++image)
         for (int64_t y = 0; y < n.height; ++y) {
@@ -149,12 +124,12 @@ void backward_images(const Neurons& n, const std::vector<Input>& inputs, float* 
                     for (int k = 0; k < NV; ++k) {
                         const int64_t channel = first + k * LANES;
                         const int lanes = lanes_of<FULL>(n.channels, channel);
-                        gradients[x * NV + k] = step_back(n, adjoints[x * NV + k], inverse, row + x, channel, lanes, grad_spikes, kept,
-                                                          grad_current);
+                        const vec grad = grad_of_spikes(n, grad_spikes, t, image, y, x, channel, lanes);
+                        gradients[x * NV + k] = step_back(n, adjoints[x * NV + k], inverse, row + x, channel, lanes, grad, kept, grad_current);
                     }
                 for (size_t i = 0; i < inputs.size(); ++i) {
-                    events[i].collect(inputs[i], t * n.images + image, y);
-                    scatter<NV>(inputs[i], events[i], grad_weights[i], gradients.data(), n.width);
+                    sources[i].collect(t * n.images + image, y);
+                    sources[i].template add_gradients<NV>(grad_weights[i], gradients.data(), n.width);
                 }
             }
         }
@@ -193,17 +168,19 @@ void forward(const Neurons& n, const std::vector<Input>& inputs, X* spikes, K* k
 #pragma omp parallel for schedule(static)
     for (int64_t group = 0; group < groups(n.channels); ++group)
         with_group(n.channels, group, [&](auto nv, int64_t first) {
-            for (const Input& in : inputs) slices[group].push_back(columns(in, n.channels, first, nv.value));
+            for (const Input& in : inputs) {
+                slices[group].push_back(columns(in, n.channels, first, nv.value));
+                if (in.tabled()) slices[group].back() = to_table(in, slices[group].back(), nv.value * LANES);
+            }
         });
 #pragma omp parallel for schedule(static)
     for (int64_t task = 0; task < groups(n.channels) * n.images; ++task) {
         const int64_t group = task / n.images, image = task % n.images;
         std::vector<const float*> weights;
         for (const auto& slice : slices[group]) weights.push_back(slice.data());
-        std::vector<Events> events(inputs.begin(), inputs.end());
         with_group(n.channels, group, [&](auto nv, int64_t first) {
             with_fullness(n, first + nv.value * LANES, [&](auto full) {
-                forward_image<nv.value, full.value>(n, inputs, weights.data(), events, image, first, spikes, kept);
+                forward_image<nv.value, full.value>(n, inputs, weights.data(), image, first, spikes, kept);
             });
         });
     }
@@ -218,12 +195,14 @@ void backward(const Neurons& n, const std::vector<Input>& inputs, const X* grad_
         const int64_t group = task / parts, part = task % parts;
         with_group(n.channels, group, [&](auto nv, int64_t first) {
             std::vector<float*> grads;
-            for (const Input& in : inputs) sums[task].emplace_back(in.rows() * nv.value * LANES, 0.0f);
+            for (const Input& in : inputs) sums[task].emplace_back((in.tabled() ? table_rows(in) : in.rows()) * nv.value * LANES, 0.0f);
             for (auto& sum : sums[task]) grads.push_back(sum.data());
             const int64_t from = part * n.images / parts, to = (part + 1) * n.images / parts;
             with_fullness(n, first + nv.value * LANES, [&](auto full) {
                 backward_images<nv.value, full.value>(n, inputs, grads.data(), from, to, first, grad_spikes, kept, grad_current);
             });
+            for (size_t i = 0; i < inputs.size(); ++i)
+                if (inputs[i].tabled()) sums[task][i] = from_table(inputs[i], sums[task][i], nv.value * LANES);
         });
     }
     for (size_t i = 0; i < inputs.size(); ++i) {

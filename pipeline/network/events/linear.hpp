@@ -67,9 +67,11 @@ void linear_forward(const Neurons& n, const Matrix& m, int64_t from, int64_t to,
     for (int64_t image = from; image < to; ++image) {
         std::fill(potentials.begin(), potentials.end(), vec{});
         for (int64_t t = 0; t < n.steps; ++t)
-            for (int k = 0; k < NV; ++k)
-                step(n, potentials[k], currents[(t * (to - from) + image - from) * NV + k], inverse,
-                     t * n.images + image, first + k * LANES, LANES, spikes, kept);
+            for (int k = 0; k < NV; ++k) {
+                const int64_t row = t * n.images + image, channel = first + k * LANES;
+                const vec& current = currents[(t * (to - from) + image - from) * NV + k];
+                fire(step(n, potentials[k], current, inverse, row, channel, LANES, kept), spikes + row * n.channels + channel, LANES);
+            }
     }
 }
 
@@ -95,8 +97,8 @@ void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, co
         vec adjoint{};
         for (int64_t t = n.steps - 1; t >= 0; --t) {
             const int64_t row = t * n.images + image;
-            gradients[row * vectors + k] =
-                step_back(n, adjoint, inverse, row, k * LANES, LANES, grad_spikes, kept, grad_current);
+            const vec grad = read(grad_spikes + row * n.channels + k * LANES, LANES);
+            gradients[row * vectors + k] = step_back(n, adjoint, inverse, row, k * LANES, LANES, grad, kept, grad_current);
         }
     }
     const int64_t chunks = (m.inputs + CHUNK - 1) / CHUNK;

@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "../../neuron/fused/levels.hpp"
 
@@ -20,6 +23,7 @@ typedef float vec __attribute__((vector_size(64)));
 typedef int32_t ints __attribute__((vector_size(64)));
 typedef uint16_t halves __attribute__((vector_size(32)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
 
 struct bfloat16 {
     uint16_t bits;
@@ -36,6 +40,15 @@ inline void store(const V& value, P* to, int lanes) {
     if (lanes == LANES) std::memcpy(static_cast<void*>(to), &value, sizeof(V));
     else std::memcpy(static_cast<void*>(to), &value, lanes * sizeof(P));
 }
+
+// Conversions that some compilers do number by number.
+#if defined(__AVX512F__)
+inline bytes16 to_bytes(const ints& x) { return (bytes16)_mm512_cvtepi32_epi8((__m512i)x); }
+inline vec to_floats(const bytes16& x) { return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32((__m128i)x)); }
+#else
+inline bytes16 to_bytes(const ints& x) { return __builtin_convertvector(x, bytes16); }
+inline vec to_floats(const bytes16& x) { return __builtin_convertvector(x, vec); }
+#endif
 inline vec all(float value) { return value + vec{}; }
 
 inline vec read(const float* from, int lanes) {
@@ -62,13 +75,18 @@ inline void write(const vec& value, bfloat16* to, int lanes) {  // round to near
 inline void fire(const ints& mask, float* to, int lanes) { store(mask & 0x3f800000, to, lanes); }
 inline void fire(const ints& mask, bfloat16* to, int lanes) { store(__builtin_convertvector(mask & 0x3f80, halves), to, lanes); }
 
+inline vec ones_where(const ints& mask) { return (vec)(mask & 0x3f800000); }
+
 // 1 - |u/v - 1|, the surrogate's triangle where it is positive; `inverse` is 1 / v.
 inline vec height(const vec& u, float inverse) { return 1.0f - (vec)((ints)(u * inverse - 1.0f) & 0x7fffffff); }
 inline void keep(const vec& u, float, float* kept, int lanes) { store(u, kept, lanes); }
 inline void keep(const vec& u, float inverse, uint8_t* kept, int lanes) {
     const ints level = __builtin_convertvector(height(u, inverse) * LEVELS + 0.5f, ints);
-    const bytes16 levels = __builtin_convertvector(level > 0 ? level : ints{}, bytes16);
-    pack_levels(reinterpret_cast<const uint8_t*>(&levels), kept, lanes);
+    const bytes16 levels = to_bytes(level > 0 ? level : ints{});
+    if (lanes < LANES) return pack_levels(reinterpret_cast<const uint8_t*>(&levels), kept, lanes);
+    const uint64_t low = squeeze(((words2)levels)[0]), high = squeeze(((words2)levels)[1]);
+    std::memcpy(kept, &low, 8);  // the last byte is the first of `high`
+    std::memcpy(kept + 7, &high, 7);
 }
 inline vec slope(const float* kept, float inverse, float damping, int lanes) {
     const vec triangle = height(read(kept, lanes), inverse);
@@ -76,15 +94,26 @@ inline vec slope(const float* kept, float inverse, float damping, int lanes) {
 }
 inline vec slope(const uint8_t* kept, float, float damping, int lanes) {
     bytes16 levels{};
-    unpack_levels(kept, reinterpret_cast<uint8_t*>(&levels), lanes);
-    return (damping / LEVELS) * __builtin_convertvector(levels, vec);
+    if (lanes < LANES) {
+        unpack_levels(kept, reinterpret_cast<uint8_t*>(&levels), lanes);
+    } else {
+        uint64_t low, high;
+        std::memcpy(&low, kept, 8);
+        std::memcpy(&high, kept + 6, 8);
+        levels = (bytes16)words2{spread(low), spread(high >> 8)};
+    }
+    return (damping / LEVELS) * to_floats(levels);
 }
 
 struct Neurons {
-    int64_t steps, images, height, width, channels;  // of the outputs
+    int64_t steps, images, height, width, channels;  // of the outputs, before pooling
     float leak, v, damping;
     int delay;
+    int64_t pool;  // side of the squares that are averaged into integrate-and-fire neurons; 1 for none
     int64_t place(int64_t t, int64_t image, int64_t y) const { return ((t * images + image) * height + y) * width; }
+    int64_t pooled(int64_t t, int64_t image, int64_t y) const {
+        return ((t * images + image) * (height / pool) + y / pool) * (width / pool);
+    }
 };
 
 // How many K are kept of `channels` neurons.
@@ -93,27 +122,32 @@ inline int64_t kept_of(int64_t channels) {
     return std::is_same_v<K, float> ? channels : level_bytes(channels);
 }
 
-// One step of LANES neurons from `channel` on at a place: integrates the current, writes spikes and, where wanted, what is kept.
-template <typename X, typename K>
-inline void step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t place, int64_t channel, int lanes,
-                 X* spikes, K* kept) {
+// One step of LANES neurons from `channel` on at a place: integrates the current, keeps what is wanted, returns who fires.
+template <typename K>
+inline ints step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t place, int64_t channel, int lanes, K* kept) {
     const vec before = potential;
     potential = n.leak * before + current - (before >= n.v ? all(n.v) : vec{});
     const vec u = n.delay ? before : potential;
-    fire(u >= n.v, spikes + place * n.channels + channel, lanes);
     if (kept) keep(u, inverse, kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), lanes);
+    return u >= n.v;
 }
 
-// One step of the reverse scan of LANES neurons: writes dL/dI and returns it in full precision.
+// One step of pooling neurons that receive `sum` spikes of a square; the equations are in pipeline/neuron/pool.py.
+inline ints pool_step(const Neurons& n, vec& potential, const vec& sum) {
+    const vec before = potential;
+    potential = before + sum / float(n.pool * n.pool) - (before >= n.v ? all(n.v) : vec{});
+    return (n.delay ? before : potential) >= n.v;
+}
+
+// One step of the reverse scan of LANES neurons: returns dL/dI in full precision, writes it where wanted.
 template <typename X, typename K>
-inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t place, int64_t channel, int lanes, const X* grad_spikes,
+inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t place, int64_t channel, int lanes, const vec& grad_spikes,
                      const K* kept, X* grad_current) {
-    const int64_t at = place * n.channels + channel;
     const vec later = adjoint;
     const vec g = slope(kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), inverse, n.damping, lanes);
-    adjoint = g * (read(grad_spikes + at, lanes) - n.v * later) + n.leak * later;
+    adjoint = g * (grad_spikes - n.v * later) + n.leak * later;
     const vec gradient = n.delay ? later : adjoint;
-    write(gradient, grad_current + at, lanes);
+    if (grad_current) write(gradient, grad_current + place * n.channels + channel, lanes);
     return gradient;
 }
 
