@@ -17,21 +17,28 @@ class Trunk(nn.Module):
         super().__init__()
         self.layers = nn.ModuleDict({layer.plan.name: layer for layer in layers})
         self.opens_unit = [layer.plan.opens_unit for layer in layers]
+        self.steps = _steps(layers)
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`."""
         unit_input = spikes
-        layers = [*self.layers.values(), None]
-        pooled = False
-        for layer, after, opens_unit in zip(layers, layers[1:], self.opens_unit, strict=False):
-            if pooled:  # with the layer before
-                pooled = False
-                continue
+        for name, opens_unit, pool in self.steps:
             if opens_unit:
                 unit_input = spikes
-            pooled = isinstance(layer, SpikingConv) and isinstance(after, SpikingPool) and layer.can_pool(after)
-            spikes = layer(spikes, unit_input, after.plan.stride) if pooled else layer(spikes, unit_input)
+            layer = self.layers[name]
+            spikes = layer(spikes, unit_input, pool) if pool > 1 else layer(spikes, unit_input)
         return spikes
+
+
+def _steps(layers: list[SpikingConv | SpikingPool]) -> list[tuple[str, bool, int]]:
+    """(name, whether it opens a unit, pooling that it computes as well) of each layer that is called."""
+    steps: list[tuple[str, bool, int]] = []
+    for before, layer in zip([None, *layers], layers, strict=False):
+        if isinstance(before, SpikingConv) and isinstance(layer, SpikingPool) and before.can_pool(layer):
+            steps[-1] = (*steps[-1][:2], layer.plan.stride)
+        else:
+            steps.append((layer.plan.name, layer.plan.opens_unit, 1))
+    return steps
 
 
 class Dropout(NamedTuple):

@@ -78,7 +78,7 @@ def suit(spikes: Tensor, weight: Tensor, signed: bool) -> bool:
 
 
 def to_bits(spikes: Tensor, signed: bool = False) -> Tensor:
-    """uint8 `[places, bytes]` of spikes `[..., channels]`, contiguous: one bit each (two if signed), every place in whole bytes."""
+    """uint8 `[places, bytes]` of spikes `[..., channels]`, contiguous: a bit each (two if signed), every place in whole bytes."""
     channels = spikes.shape[-1]
     places = spikes.numel() // channels
     bits = torch.empty((places, (channels * (1 + signed) + 7) // 8), dtype=torch.uint8)

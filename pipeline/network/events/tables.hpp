@@ -11,30 +11,33 @@
 
 namespace {
 
-// The table's row of tap (kx, ky) and byte b is tap * bytes + b, as NV vectors.
-inline int64_t table_rows(const Input& in) { return in.size * in.size * (int64_t(1) << in.channels); }
+// The table's row of byte b and tap (kx, ky) is b * taps + tap, as NV vectors: a silent place's rows lie side by side, not a power of two apart.
+inline int64_t table_rows(const Input& in) { return (int64_t(1) << in.channels) * in.size * in.size; }
+
+// f(row of the table, row of the weight) for each one in each byte, at each tap.
+template <typename F>
+inline void each_one(const Input& in, F&& f) {
+    const int64_t taps = in.size * in.size;
+    for (int64_t row = 0; row < table_rows(in); ++row)
+        for (int64_t c = 0; c < in.channels; ++c)
+            if (row / taps >> c & 1) f(row, row % taps * in.channels + c);
+}
 
 // Sums of the weight's rows [taps * channels, width] over the ones of each byte.
 std::vector<float> to_table(const Input& in, const std::vector<float>& rows, int64_t width) {
     std::vector<float> table(table_rows(in) * width, 0.0f);
-    for (int64_t entry = 0; entry < table_rows(in); ++entry)
-        for (int64_t c = 0; c < in.channels; ++c)
-            if (entry >> c & 1) {
-                const float* row = &rows[((entry >> in.channels) * in.channels + c) * width];
-                for (int64_t i = 0; i < width; ++i) table[entry * width + i] += row[i];
-            }
+    each_one(in, [&](int64_t to, int64_t from) {
+        for (int64_t i = 0; i < width; ++i) table[to * width + i] += rows[from * width + i];
+    });
     return table;
 }
 
 // The transpose: what was summed by byte goes to the rows of the weight whose channels fired.
 std::vector<float> from_table(const Input& in, const std::vector<float>& table, int64_t width) {
     std::vector<float> rows(in.rows() * width, 0.0f);
-    for (int64_t entry = 0; entry < table_rows(in); ++entry)
-        for (int64_t c = 0; c < in.channels; ++c)
-            if (entry >> c & 1) {
-                float* row = &rows[((entry >> in.channels) * in.channels + c) * width];
-                for (int64_t i = 0; i < width; ++i) row[i] += table[entry * width + i];
-            }
+    each_one(in, [&](int64_t from, int64_t to) {
+        for (int64_t i = 0; i < width; ++i) rows[to * width + i] += table[from * width + i];
+    });
     return rows;
 }
 
@@ -54,24 +57,24 @@ struct Rows {
     }
 };
 
-// f(tap and byte as a row of the table) for each tap of an output column whose first tap is at `corner`.
+// f(row of the table) for each tap of an output column whose first tap is at `corner`.
 template <int SIZE, typename F>
-inline void each_tap(const uint8_t* corner, int64_t width, int64_t channels, F&& f) {
+inline void each_tap(const uint8_t* corner, int64_t width, F&& f) {
 #pragma GCC unroll 3
     for (int kx = 0; kx < SIZE; ++kx)
 #pragma GCC unroll 3
-        for (int ky = 0; ky < SIZE; ++ky) f((int64_t(kx * SIZE + ky) << channels) + corner[ky * width + kx]);
+        for (int ky = 0; ky < SIZE; ++ky) f(int64_t(corner[ky * width + kx]) * (SIZE * SIZE) + kx * SIZE + ky);
 }
 
 template <int SIZE, int NV>
 inline void gather(const Input& in, const Rows& rows, const float* table, vec* currents, int64_t columns) {
     const uint8_t* corner = rows.bytes.data();
-    const int64_t stride = in.stride, channels = in.channels, width = rows.width;
+    const int64_t stride = in.stride, width = rows.width;
     for (int64_t x = 0; x < columns; ++x, corner += stride) {
         vec sum[NV];
         for (int k = 0; k < NV; ++k) sum[k] = currents[x * NV + k];
-        each_tap<SIZE>(corner, width, channels, [&](int64_t entry) {
-            for (int k = 0; k < NV; ++k) sum[k] += load<vec>(table + (entry * NV + k) * LANES);
+        each_tap<SIZE>(corner, width, [&](int64_t row) {
+            for (int k = 0; k < NV; ++k) sum[k] += load<vec>(table + (row * NV + k) * LANES);
         });
         for (int k = 0; k < NV; ++k) currents[x * NV + k] = sum[k];
     }
@@ -80,13 +83,13 @@ inline void gather(const Input& in, const Rows& rows, const float* table, vec* c
 template <int SIZE, int NV>
 inline void scatter(const Input& in, const Rows& rows, float* table, const vec* gradients, int64_t columns) {
     const uint8_t* corner = rows.bytes.data();
-    const int64_t stride = in.stride, channels = in.channels, width = rows.width;
+    const int64_t stride = in.stride, width = rows.width;
     for (int64_t x = 0; x < columns; ++x, corner += stride) {
         vec gradient[NV];
         for (int k = 0; k < NV; ++k) gradient[k] = gradients[x * NV + k];
-        each_tap<SIZE>(corner, width, channels, [&](int64_t entry) {
+        each_tap<SIZE>(corner, width, [&](int64_t row) {
             for (int k = 0; k < NV; ++k) {
-                float* sum = table + (entry * NV + k) * LANES;
+                float* sum = table + (row * NV + k) * LANES;
                 store(load<vec>(sum) + gradient[k], sum, LANES);
             }
         });
