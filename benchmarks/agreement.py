@@ -56,14 +56,16 @@ def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, 
 def own_spikes(block: Block, spikes: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Spikes per layer, logits and the gradient of the first weights of this project's network."""
     found: dict[str, Tensor] = {}
-    layers = dict(block.trunk.layers.items()) | ({"hidden": block.hidden} if block.hidden is not None else {})
-    hooks = [
-        layer.register_forward_hook(lambda _module, _inputs, out, name=name: found.__setitem__(name, out.detach().float()))
-        for name, layer in layers.items()
-    ]
+    with torch.no_grad():  # layer by layer, for the trunk computes pooling neurons together with the layer before
+        out = unit_input = spikes
+        for (name, layer), opens_unit in zip(block.trunk.layers.items(), block.trunk.opens_unit, strict=True):
+            if opens_unit:
+                unit_input = out
+            out = layer(out, unit_input)
+            found[name] = out.float()
+        if block.hidden is not None:
+            found["hidden"] = block.hidden(out.permute(0, 1, 3, 4, 2).flatten(2)).float()
     logits = block(spikes).logits
-    for hook in hooks:
-        hook.remove()
     return found, logits.detach(), _gradient(logits, next(block.trunk.parameters()))
 
 

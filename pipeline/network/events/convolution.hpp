@@ -1,7 +1,7 @@
-// Convolutions driven by their input spikes, into LIF neurons.
+// Convolutions driven by their input spikes, into LIF neurons and, where wanted, on into pooling neurons.
 //
 // A spike is an event: it adds one row of the weight to the current of each neuron that it reaches, so silent inputs cost
-// nothing. Currents are sums in float and go into the potentials row by row; no array of all currents exists. Sums run in
+// nothing. Currents are sums in float and go into the potentials step by step; no array of all currents exists. Sums run in
 // an order that depends neither on the number of threads nor on the other images of a batch.
 
 #pragma once
@@ -14,213 +14,206 @@
 
 namespace {
 
-constexpr int WIDEST = 4;     // vectors of output channels at a time: their weights fit the second-level cache
-constexpr int64_t PARTS = 4;  // gradients of the weight are summed in so many parts, whatever the number of threads
+constexpr int64_t WIDEST = 4;  // vectors of output channels at a time: events are collected once for them
+constexpr int64_t PARTS = 4;   // gradients of the weight are summed in so many parts, whatever the number of threads
 
-// What row y of outputs receives from an input at one step: as tables where channels are few, as a list of events elsewhere.
-struct Source {
-    const Input& in;
-    Events events;
-    Rows rows;
-    explicit Source(const Input& input) : in(input), events(input), rows(input) {}
+using Floats = std::vector<float>;
+using Vectors = std::vector<vec>;
 
-    void collect(int64_t step_and_image, int64_t y) {
-        if (in.tabled()) rows.collect(in, step_and_image, y);
-        else events.collect(in, step_and_image, y);
+// The inputs of a layer in a band of its rows of outputs, [0, rows) from `top` on. Looked-up inputs work row by row and may
+// take a band that stays in the first-level cache; lists of events take all rows.
+struct Sources {
+    const std::vector<Input>& inputs;
+    std::vector<Lists> lists;
+    std::vector<Tables> tables;
+    Grid grid;
+    Sources(const std::vector<Input>& inputs, int64_t rows, int64_t width) : inputs(inputs), grid(rows, width) {
+        for (const Input& in : inputs) {
+            if (in.tabled()) tables.emplace_back(in);
+            else lists.emplace_back(in, grid);
+        }
     }
-    template <int NV>
-    void add_currents(const float* weight, vec* currents, int64_t columns) const {
-        if (!in.tabled()) gather<NV>(in, events, weight, currents, columns);
-        else if (in.size == 1) gather<1, NV>(in, rows, weight, currents, columns);
-        else gather<3, NV>(in, rows, weight, currents, columns);
+    static bool by_rows(const std::vector<Input>& inputs) {
+        return std::all_of(inputs.begin(), inputs.end(), [](const Input& in) { return in.tabled(); });
     }
-    template <int NV>
-    void add_gradients(float* grad_weight, const vec* gradients, int64_t columns) const {
-        if (!in.tabled()) scatter<NV>(in, events, grad_weight, gradients, columns);
-        else if (in.size == 1) scatter<1, NV>(in, rows, grad_weight, gradients, columns);
-        else scatter<3, NV>(in, rows, grad_weight, gradients, columns);
+    void collect(int64_t step_and_image) {
+        for (Lists& one : lists) one.collect(step_and_image);
+        for (Tables& one : tables) one.collect(step_and_image);
+    }
+    // weights: of each input, its rows of LANES channels, as a table where it is looked up.
+    template <typename Weights>
+    void add_currents(const Weights& weights, int64_t top, vec* currents) {
+        size_t list = 0, table = 0;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+            if (!inputs[i].tabled()) lists[list++].add_currents(weights[i].data(), currents);
+            else for (int64_t y = 0; y < grid.height; ++y)
+                tables[table].add_currents(top + y, weights[i].data(), currents + grid.at(y, 0), grid.width);
+            table += inputs[i].tabled();
+        }
+    }
+    template <typename Weights>
+    void add_gradients(Weights& weights, int64_t top, const vec* gradients) {
+        size_t list = 0, table = 0;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+            if (!inputs[i].tabled()) lists[list++].add_gradients(weights[i].data(), gradients);
+            else for (int64_t y = 0; y < grid.height; ++y)
+                tables[table].add_gradients(top + y, weights[i].data(), gradients + grid.at(y, 0), grid.width);
+            table += inputs[i].tabled();
+        }
     }
 };
 
-// Sums over a row's squares of n.pool columns, added to those of the rows above unless it is the first.
-template <int NV>
-inline void add_columns(const Neurons& n, const vec* spikes, vec* sums, bool first) {
-    for (int64_t x = 0; x < n.width / n.pool; ++x)
-        for (int k = 0; k < NV; ++k) {
-            vec sum = first ? vec{} : sums[x * NV + k];
-            for (int64_t i = 0; i < n.pool; ++i) sum += spikes[(x * n.pool + i) * NV + k];
-            sums[x * NV + k] = sum;
+// The channels [first, first + lanes) of a layer, one vector.
+struct Channels {
+    int64_t first;
+    int lanes;
+};
+inline int64_t vectors_of(int64_t channels) { return (channels + LANES - 1) / LANES; }
+inline Channels channels_of(const Neurons& n, int64_t vector) {
+    return {vector * LANES, int(std::min<int64_t>(LANES, n.channels - vector * LANES))};
+}
+
+// A band of rows of one image at step t: integrates the currents, which are zero afterwards, writes spikes or sums them for pooling.
+template <typename X, typename K>
+void step_band(const Neurons& n, const Channels& c, const Grid& grid, int64_t t, int64_t image, int64_t top, vec* currents, vec* potentials,
+               vec* pooled, X* spikes, K* kept) {
+    const float inverse = 1.0f / n.v;
+    for (int64_t y = 0; y < grid.height; ++y) {
+        const int64_t row = n.place(t, image, top + y);
+        vec *current = currents + grid.at(y, 0), *potential = potentials + y * grid.width;
+        for (int64_t x = 0; x < grid.width; ++x) {
+            const ints fires = step(n, potential[x], current[x], inverse, row + x, c.first, c.lanes, kept);
+            if (n.pool == 1) fire(fires, spikes + (row + x) * n.channels + c.first, c.lanes);
+            current[x] = n.pool == 1 ? vec{} : ones_where(fires);
+        }
+    }
+    if (n.pool == 1) return;
+    for (int64_t y = 0; y < grid.height; y += n.pool)
+        for (int64_t x = 0; x < grid.width; x += n.pool) {
+            vec sum{};
+            for (int64_t dy = 0; dy < n.pool; ++dy)
+                for (int64_t dx = 0; dx < n.pool; ++dx) {
+                    sum += currents[grid.at(y + dy, x + dx)];
+                    currents[grid.at(y + dy, x + dx)] = vec{};
+                }
+            vec& potential = pooled[y / n.pool * grid.width + x];
+            fire(pool_step(n, potential, sum), spikes + (n.pooled(t, image, top + y) + x / n.pool) * n.channels + c.first, c.lanes);
         }
 }
 
-template <bool FULL>
-inline int lanes_of(int64_t channels, int64_t first) {
-    return FULL ? LANES : int(std::min<int64_t>(LANES, channels - first));
-}
-
-// Output channels [first, first + NV * LANES) of one image; the weights are those channels' alone. Rows that are pooled
-// together go through the steps together.
-template <int NV, bool FULL, typename X, typename K>
-void forward_image(const Neurons n, const std::vector<Input>& inputs, const float* const* weights,
-                   int64_t image, int64_t first, X* spikes, K* kept) {
-    std::vector<Source> sources(inputs.begin(), inputs.end());
-    std::vector<vec> potentials(n.pool * n.width * NV), currents(n.width * NV), pooled(n.width * NV), sums(n.width * NV);
-    const float inverse = 1.0f / n.v;
-    for (int64_t top = 0; top < n.height; top += n.pool) {
-        std::fill(potentials.begin(), potentials.end(), vec{});
-        std::fill(pooled.begin(), pooled.end(), vec{});
+// Vectors [from, to) of one image's channels; weights: by vector, then by input.
+template <typename X, typename K>
+void forward_image(const Neurons n, const std::vector<Input>& inputs, const std::vector<std::vector<Floats>>& weights, int64_t image,
+                   int64_t from, int64_t to, X* spikes, K* kept) {
+    const int64_t rows = Sources::by_rows(inputs) ? n.pool : n.height;
+    Sources sources(inputs, rows, n.width);
+    const Grid grid = sources.grid;
+    std::vector<Vectors> potentials(to - from), pooled(to - from);
+    Vectors currents(grid.size(), vec{});
+    for (int64_t top = 0; top < n.height; top += rows) {
+        for (auto* state : {&potentials, &pooled})
+            for (Vectors& vectors : *state) vectors.assign(rows * n.width, vec{});
         for (int64_t t = 0; t < n.steps; ++t) {
-            for (int64_t y = top; y < top + n.pool; ++y) {
-                std::fill(currents.begin(), currents.end(), vec{});
-                for (size_t i = 0; i < inputs.size(); ++i) {
-                    sources[i].collect(t * n.images + image, y);
-                    sources[i].template add_currents<NV>(weights[i], currents.data(), n.width);
-                }
-                vec* potential = &potentials[(y - top) * n.width * NV];
-                const int64_t row = n.place(t, image, y);
-                for (int64_t x = 0; x < n.width; ++x)
-                    for (int k = 0; k < NV; ++k) {
-                        const int64_t channel = first + k * LANES;
-                        const int lanes = lanes_of<FULL>(n.channels, channel);
-                        const ints fires = step(n, potential[x * NV + k], currents[x * NV + k], inverse, row + x, channel, lanes, kept);
-                        if (n.pool == 1) fire(fires, spikes + (row + x) * n.channels + channel, lanes);
-                        else currents[x * NV + k] = ones_where(fires);
-                    }
-                if (n.pool > 1) add_columns<NV>(n, currents.data(), sums.data(), y == top);
+            sources.collect(t * n.images + image);
+            for (int64_t v = from; v < to; ++v) {
+                sources.add_currents(weights[v], top, currents.data());
+                step_band(n, channels_of(n, v), grid, t, image, top, currents.data(), potentials[v - from].data(), pooled[v - from].data(),
+                          spikes, kept);
             }
-            const int64_t row = n.pooled(t, image, top);
-            for (int64_t x = 0; n.pool > 1 && x < n.width / n.pool; ++x)
-                for (int k = 0; k < NV; ++k) {
-                    const int64_t channel = first + k * LANES;
-                    fire(pool_step(n, pooled[x * NV + k], sums[x * NV + k]), spikes + (row + x) * n.channels + channel,
-                         lanes_of<FULL>(n.channels, channel));
-                }
         }
     }
 }
 
 // dL/dS of neurons at (t, y, x): read, or straight through the pooling neuron that they feed.
 template <typename X>
-inline vec grad_of_spikes(const Neurons& n, const X* grad_spikes, int64_t t, int64_t image, int64_t y, int64_t x, int64_t channel, int lanes) {
-    if (n.pool == 1) return read(grad_spikes + (n.place(t, image, y) + x) * n.channels + channel, lanes);
+inline vec grad_of_spikes(const Neurons& n, const X* grad_spikes, int64_t t, int64_t image, int64_t y, int64_t x, const Channels& c) {
+    if (n.pool == 1) return read(grad_spikes + (n.place(t, image, y) + x) * n.channels + c.first, c.lanes);
     if (t + n.delay >= n.steps) return vec{};
     const float share = 1.0f / (n.v * float(n.pool * n.pool));
-    return read(grad_spikes + (n.pooled(t + n.delay, image, y) + x / n.pool) * n.channels + channel, lanes) * share;
+    return read(grad_spikes + (n.pooled(t + n.delay, image, y) + x / n.pool) * n.channels + c.first, c.lanes) * share;
 }
 
-// The reverse scan of the same channels of some images; adds to grad_weights and, where wanted, writes dL/dI.
-template <int NV, bool FULL, typename X, typename K>
-void backward_images(const Neurons n, const std::vector<Input>& inputs, float* const* grad_weights, int64_t from, int64_t to, int64_t first,
-                     const X* grad_spikes, const K* kept, X* grad_current) {
-    std::vector<vec> adjoints(n.width * NV), gradients(n.width * NV);
-    std::vector<Source> sources(inputs.begin(), inputs.end());
+// The reverse scan of vectors [from, to) of one image's channels; adds to the sums and, where wanted, writes dL/dI.
+template <typename X, typename K>
+void backward_image(const Neurons n, const std::vector<Input>& inputs, std::vector<std::vector<Floats>>& sums, int64_t image, int64_t from,
+                    int64_t to, const X* grad_spikes, const K* kept, X* grad_current) {
+    const int64_t rows = Sources::by_rows(inputs) ? 1 : n.height;
+    Sources sources(inputs, rows, n.width);
+    const Grid grid = sources.grid;
+    std::vector<Vectors> adjoints(to - from);
+    Vectors gradients(grid.size(), vec{});
     const float inverse = 1.0f / n.v;
-    for (int64_t image = from; image < to; ++image)
-        for (int64_t y = 0; y < n.height; ++y) {
-            std::fill(adjoints.begin(), adjoints.end(), vec{});
-            for (int64_t t = n.steps - 1; t >= 0; --t) {
-                const int64_t row = n.place(t, image, y);
-                for (int64_t x = 0; x < n.width; ++x)
-                    for (int k = 0; k < NV; ++k) {
-                        const int64_t channel = first + k * LANES;
-                        const int lanes = lanes_of<FULL>(n.channels, channel);
-                        const vec grad = grad_of_spikes(n, grad_spikes, t, image, y, x, channel, lanes);
-                        gradients[x * NV + k] = step_back(n, adjoints[x * NV + k], inverse, row + x, channel, lanes, grad, kept, grad_current);
+    for (int64_t top = 0; top < n.height; top += rows) {
+        for (Vectors& vectors : adjoints) vectors.assign(rows * n.width, vec{});
+        for (int64_t t = n.steps - 1; t >= 0; --t) {
+            sources.collect(t * n.images + image);
+            for (int64_t v = from; v < to; ++v) {
+                const Channels c = channels_of(n, v);
+                for (int64_t y = 0; y < rows; ++y) {
+                    const int64_t row = n.place(t, image, top + y);
+                    vec *adjoint = &adjoints[v - from][y * n.width], *gradient = &gradients[grid.at(y, 0)];
+                    for (int64_t x = 0; x < n.width; ++x) {
+                        const vec grad = grad_of_spikes(n, grad_spikes, t, image, top + y, x, c);
+                        gradient[x] = step_back(n, adjoint[x], inverse, row + x, c.first, c.lanes, grad, kept, grad_current);
                     }
-                for (size_t i = 0; i < inputs.size(); ++i) {
-                    sources[i].collect(t * n.images + image, y);
-                    sources[i].template add_gradients<NV>(grad_weights[i], gradients.data(), n.width);
                 }
+                sources.add_gradients(sums[v - from], top, gradients.data());
             }
         }
-}
-
-// The weight's columns [first, first + vectors * LANES) as [rows, vectors * LANES], filled up with zeros.
-std::vector<float> columns(const Input& in, int64_t channels, int64_t first, int vectors) {
-    const int64_t width = vectors * LANES, real = std::min(width, channels - first);
-    std::vector<float> slice(in.rows() * width, 0.0f);
-    for (int64_t row = 0; row < in.rows(); ++row) std::copy_n(in.weight + row * channels + first, real, &slice[row * width]);
-    return slice;
-}
-
-// f(NV as a compile-time number, first channel) for each group of output channels is task `group` of `groups(channels)`.
-int64_t groups(int64_t channels) { return (channels + WIDEST * LANES - 1) / (WIDEST * LANES); }
-template <typename F>
-void with_group(int64_t channels, int64_t group, F&& f) {
-    const int64_t first = group * WIDEST * LANES, left = (channels - first + LANES - 1) / LANES;
-    switch (std::min<int64_t>(WIDEST, left)) {
-        case 1: return f(std::integral_constant<int, 1>{}, first);
-        case 2: return f(std::integral_constant<int, 2>{}, first);
-        case 3: return f(std::integral_constant<int, 3>{}, first);
-        default: return f(std::integral_constant<int, 4>{}, first);
     }
 }
 
-// f(whether all vectors up to channel `end` are full) as a compile-time flag.
-template <typename F>
-void with_fullness(const Neurons& n, int64_t end, F&& f) {
-    end <= n.channels ? f(std::true_type{}) : f(std::false_type{});
+// The weight's columns of one vector of channels as [rows, LANES], filled up with zeros.
+Floats columns(const Input& in, int64_t channels, const Channels& c) {
+    Floats slice(in.rows() * LANES, 0.0f);
+    for (int64_t row = 0; row < in.rows(); ++row) std::copy_n(in.weight + row * channels + c.first, c.lanes, &slice[row * LANES]);
+    return slice;
 }
 
 template <typename X, typename K>
 void forward(const Neurons& n, const std::vector<Input>& inputs, X* spikes, K* kept) {
-    std::vector<std::vector<std::vector<float>>> slices(groups(n.channels));
+    const int64_t vectors = vectors_of(n.channels), groups = (vectors + WIDEST - 1) / WIDEST;
+    std::vector<std::vector<Floats>> weights(vectors);
 #pragma omp parallel for schedule(static)
-    for (int64_t group = 0; group < groups(n.channels); ++group)
-        with_group(n.channels, group, [&](auto nv, int64_t first) {
-            for (const Input& in : inputs) {
-                slices[group].push_back(columns(in, n.channels, first, nv.value));
-                if (in.tabled()) slices[group].back() = to_table(in, slices[group].back(), nv.value * LANES);
-            }
-        });
+    for (int64_t v = 0; v < vectors; ++v)
+        for (const Input& in : inputs) {
+            weights[v].push_back(columns(in, n.channels, channels_of(n, v)));
+            if (in.tabled()) weights[v].back() = to_table(in, weights[v].back());
+        }
 #pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < groups(n.channels) * n.images; ++task) {
-        const int64_t group = task / n.images, image = task % n.images;
-        std::vector<const float*> weights;
-        for (const auto& slice : slices[group]) weights.push_back(slice.data());
-        with_group(n.channels, group, [&](auto nv, int64_t first) {
-            with_fullness(n, first + nv.value * LANES, [&](auto full) {
-                forward_image<nv.value, full.value>(n, inputs, weights.data(), image, first, spikes, kept);
-            });
-        });
+    for (int64_t task = 0; task < groups * n.images; ++task) {
+        const int64_t from = task / n.images * WIDEST;
+        forward_image(n, inputs, weights, task % n.images, from, std::min(from + WIDEST, vectors), spikes, kept);
     }
 }
 
 template <typename X, typename K>
 void backward(const Neurons& n, const std::vector<Input>& inputs, const X* grad_spikes, const K* kept, X* grad_current) {
-    const int64_t parts = std::min(PARTS, n.images);
-    std::vector<std::vector<std::vector<float>>> sums(groups(n.channels) * parts);
+    const int64_t vectors = vectors_of(n.channels), groups = (vectors + WIDEST - 1) / WIDEST, parts = std::min(PARTS, n.images);
+    std::vector<std::vector<std::vector<Floats>>> sums(groups * parts);  // then by vector and input
 #pragma omp parallel for schedule(dynamic)
-    for (int64_t task = 0; task < groups(n.channels) * parts; ++task) {
-        const int64_t group = task / parts, part = task % parts;
-        with_group(n.channels, group, [&](auto nv, int64_t first) {
-            std::vector<float*> grads;
-            for (const Input& in : inputs) sums[task].emplace_back((in.tabled() ? table_rows(in) : in.rows()) * nv.value * LANES, 0.0f);
-            for (auto& sum : sums[task]) grads.push_back(sum.data());
-            const int64_t from = part * n.images / parts, to = (part + 1) * n.images / parts;
-            with_fullness(n, first + nv.value * LANES, [&](auto full) {
-                backward_images<nv.value, full.value>(n, inputs, grads.data(), from, to, first, grad_spikes, kept, grad_current);
-            });
+    for (int64_t task = 0; task < groups * parts; ++task) {
+        const int64_t from = task / parts * WIDEST, to = std::min(from + WIDEST, vectors), part = task % parts;
+        for (int64_t v = from; v < to; ++v) {
+            sums[task].emplace_back();
+            for (const Input& in : inputs) sums[task].back().emplace_back((in.tabled() ? table_rows(in) : in.rows()) * LANES, 0.0f);
+        }
+        for (int64_t image = part * n.images / parts; image < (part + 1) * n.images / parts; ++image)
+            backward_image(n, inputs, sums[task], image, from, to, grad_spikes, kept, grad_current);
+        for (auto& vector : sums[task])
             for (size_t i = 0; i < inputs.size(); ++i)
-                if (inputs[i].tabled()) sums[task][i] = from_table(inputs[i], sums[task][i], nv.value * LANES);
-        });
+                if (inputs[i].tabled()) vector[i] = from_table(inputs[i], vector[i]);
     }
-    for (size_t i = 0; i < inputs.size(); ++i) {
-        const int64_t rows = inputs[i].rows();
+    for (size_t i = 0; i < inputs.size(); ++i)
 #pragma omp parallel for schedule(static)
-        for (int64_t row = 0; row < rows; ++row)
-            for (int64_t group = 0; group < groups(n.channels); ++group)
-                with_group(n.channels, group, [&](auto nv, int64_t first) {
-                    constexpr int width = nv.value * LANES;
-                    const int64_t real = std::min<int64_t>(width, n.channels - first);
-                    float* to = inputs[i].grad_weight + row * n.channels + first;
-                    for (int64_t c = 0; c < real; ++c) {
-                        float total = 0.0f;
-                        for (int64_t part = 0; part < parts; ++part) total += sums[group * parts + part][i][row * width + c];
-                        to[c] = total;
-                    }
-                });
-    }
+        for (int64_t row = 0; row < inputs[i].rows(); ++row)
+            for (int64_t channel = 0; channel < n.channels; ++channel) {
+                const int64_t v = channel / LANES;
+                float total = 0.0f;
+                for (int64_t part = 0; part < parts; ++part)
+                    total += sums[v / WIDEST * parts + part][v % WIDEST][i][row * LANES + channel % LANES];
+                inputs[i].grad_weight[row * n.channels + channel] = total;
+            }
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
-// Convolutions over lists of events: inputs of many channels that fire seldom.
+// Inputs of many channels that fire seldom: lists of the places where each channel fires.
+//
+// With stride s, places (y, x) of one phase (y mod s, x mod s) reach outputs through the same taps of the kernel. A channel's
+// weights at those taps stay in registers while its events are worked off, forward and, as their gradients, backward.
 
 #pragma once
 
@@ -9,78 +12,133 @@
 
 namespace {
 
-// The events that row y of outputs receives at one step, column by column: event e = (x * size + ky) * channels + c, a
-// row of the weight but for the column's offset. Those of columns [a, b) are list[start[a]] to list[start[b]].
-struct Events {
-    std::vector<uint16_t> list;
-    std::vector<int32_t> start;
-    explicit Events(const Input& in) : list(in.most_events()), start(in.width + 3) {}
+constexpr int MOST_TAPS = 9;
 
-    void collect(const Input& in, int64_t step_and_image, int64_t y) {
-        const int64_t bytes = in.bytes(), top = y * in.stride - in.size / 2;
-        const int64_t first = std::max<int64_t>(0, -top), last = std::min(in.size, in.height - top);
-        const uint8_t* image = in.bits + step_and_image * in.height * in.width * bytes;
-        uint16_t* to = list.data();
-        for (int64_t x = 0; x < in.width; ++x) {
-            start[x + 1] = int32_t(to - list.data());
-            uint64_t pending = 0;  // bits of this column in the order of their numbers, up to 32 at a time
-            int64_t filled = 0;
-            uint16_t base = uint16_t((x * in.size + first) * in.channels);
-            for (int64_t k = first; k < last; ++k) {
-                const uint8_t* place = image + ((top + k) * in.width + x) * bytes;
-                for (int64_t c = 0; c < in.channels; c += 32) {
-                    pending |= uint64_t(word_of(place + c / 8, bytes - c / 8)) << filled;
-                    filled += std::min<int64_t>(32, in.channels - c);
-                    if (filled < 32) continue;
-                    to = append(uint32_t(pending), base, to);
-                    base += 32, pending >>= 32, filled -= 32;
-                }
+// Places of one phase, with the taps that they share; `output` of a place is where tap (size / 2, size / 2) or the next one leads.
+struct Phase {
+    int taps = 0;
+    int64_t weight[MOST_TAPS], grid[MOST_TAPS];  // which tap of the weight, and where in the grid it leads from `output`, in bytes
+    std::vector<int32_t> place, output;          // of the input, in bytes of bits; of the grid, in bytes
+    Phase(const Input& in, const Grid& outputs, int64_t first_y, int64_t first_x) {
+        const int64_t pad = in.size / 2;
+        for (int64_t kx = 0; kx < in.size; ++kx)
+            for (int64_t ky = 0; ky < in.size; ++ky) {
+                const int64_t y = first_y + pad - ky, x = first_x + pad - kx;
+                if (y % in.stride || x % in.stride) continue;
+                weight[taps] = kx * in.size + ky;
+                grid[taps++] = (y / in.stride * outputs.across + x / in.stride) * int64_t(sizeof(vec));
             }
-            if (filled) to = append(uint32_t(pending), base, to);
-        }
-        start[in.width + 1] = start[in.width + 2] = int32_t(to - list.data());
+        for (int64_t y = first_y; y < in.height; y += in.stride)
+            for (int64_t x = first_x; x < in.width; x += in.stride) {
+                place.push_back(int32_t((y * in.width + x) * in.bytes()));
+                output.push_back(int32_t(outputs.at(y / in.stride, x / in.stride) * sizeof(vec)));
+            }
     }
 };
 
-// f(first event, end, offset of the column in the list's numbers) for each output column x.
-template <typename F>
-inline void each_column(const Input& in, const Events& events, int64_t columns, F&& f) {
-    const uint16_t* list = events.list.data();
-    const int32_t* start = events.start.data() + 1;
-    const int64_t size = in.size, stride = in.stride, column = in.size * in.channels;
-    for (int64_t x = 0, left = -size / 2; x < columns; ++x, left += stride) f(x, list + start[left], list + start[left + size], left * column);
+// A square of bits turned over its diagonal: bit c of byte r becomes bit r of byte c.
+inline uint64_t transposed(uint64_t x) {
+    uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aaull;
+    x ^= t ^ (t << 7);
+    t = (x ^ (x >> 14)) & 0x0000cccc0000ccccull;
+    x ^= t ^ (t << 14);
+    t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0ull;
+    return x ^ t ^ (t << 28);
 }
 
-// Adds to the currents [columns, NV vectors] of a row the rows of the weight [rows, NV vectors] of all their events.
-template <int NV>
-inline void gather(const Input& in, const Events& events, const float* weight, vec* currents, int64_t columns) {
-    each_column(in, events, columns, [&](int64_t x, const uint16_t* e, const uint16_t* end, int64_t offset) {
-        const float* base = weight - offset * (NV * LANES);
-        vec even[NV], odd[NV] = {};
-        for (int k = 0; k < NV; ++k) even[k] = currents[x * NV + k];
-        for (; e + 1 < end; e += 2) {
-            const float *one = base + e[0] * (NV * LANES), *two = base + e[1] * (NV * LANES);
-            for (int k = 0; k < NV; ++k) even[k] += load<vec>(one + k * LANES);
-            for (int k = 0; k < NV; ++k) odd[k] += load<vec>(two + k * LANES);
-        }
-        if (e < end)
-            for (int k = 0; k < NV; ++k) even[k] += load<vec>(base + e[0] * (NV * LANES) + k * LANES);
-        for (int k = 0; k < NV; ++k) currents[x * NV + k] = even[k] + odd[k];
-    });
-}
+// The events of an input at one step and image, by phase and channel.
+struct Lists {
+    const Input& in;
+    std::vector<Phase> phases;
+    std::vector<std::vector<uint8_t>> planes;  // by phase: [channels in whole bytes, places in whole words of 32 bits]
+    std::vector<uint16_t> events;              // places within a phase
+    std::vector<int32_t> start;                // of (phase, channel)
 
-// Adds the gradients [columns, NV vectors] of a row to the rows of the weight's gradient of all their events.
-template <int NV>
-inline void scatter(const Input& in, const Events& events, float* grad_weight, const vec* gradients, int64_t columns) {
-    each_column(in, events, columns, [&](int64_t x, const uint16_t* e, const uint16_t* end, int64_t offset) {
-        float* base = grad_weight - offset * (NV * LANES);
-        vec gradient[NV];
-        for (int k = 0; k < NV; ++k) gradient[k] = gradients[x * NV + k];
-        for (; e < end; ++e) {
-            float* row = base + *e * (NV * LANES);
-            for (int k = 0; k < NV; ++k) store(load<vec>(row + k * LANES) + gradient[k], row + k * LANES, LANES);
+    Lists(const Input& input, const Grid& outputs)
+        : in(input), events(in.height * in.width * in.channels + 32), start(in.stride * in.stride * in.channels + 1) {
+        for (int64_t y = 0; y < in.stride; ++y)
+            for (int64_t x = 0; x < in.stride; ++x) {
+                phases.emplace_back(in, outputs, y, x);
+                planes.emplace_back(8 * in.bytes() * plane_bytes(phases.back()), 0);
+            }
+    }
+    static int64_t plane_bytes(const Phase& phase) { return (int64_t(phase.place.size()) + 31) / 32 * 4; }
+
+    void collect(int64_t step_and_image) {
+        const uint8_t* bits = in.bits + step_and_image * in.height * in.width * in.bytes();
+        uint16_t* to = events.data();
+        int32_t* begin = start.data();
+        for (size_t p = 0; p < phases.size(); ++p) {
+            const std::vector<int32_t>& place = phases[p].place;
+            const int64_t count = phases[p].taps ? place.size() : 0, row = plane_bytes(phases[p]);
+            uint8_t* plane = planes[p].data();
+            for (int64_t first = 0; first < count; first += 8)
+                for (int64_t b = 0; b < in.bytes(); ++b) {
+                    uint64_t square = 0;
+                    const int64_t rows = std::min<int64_t>(8, count - first);
+                    for (int64_t r = 0; r < rows; ++r) square |= uint64_t(bits[place[first + r] + b]) << 8 * r;
+                    square = transposed(square);
+                    for (int64_t c = 0; c < 8; ++c) plane[(8 * b + c) * row + first / 8] = uint8_t(square >> 8 * c);
+                }
+            for (int64_t c = 0; c < in.channels; ++c) {
+                *begin++ = int32_t(to - events.data());
+                for (int64_t first = 0; first < count; first += 32) to = append(word_of(plane + c * row + first / 8, 4), uint16_t(first), to);
+            }
         }
-    });
-}
+        *begin = int32_t(to - events.data());
+    }
+
+    // f(number of taps as a compile-time number, phase, channel, first event, end) for all that fired.
+    template <typename F>
+    void each(F&& f) const {
+        const int32_t* begin = start.data();
+        for (const Phase& phase : phases)
+            for (int64_t c = 0; c < in.channels; ++c, ++begin) {
+                const uint16_t *e = events.data() + begin[0], *end = events.data() + begin[1];
+                if (e == end) continue;
+                switch (phase.taps) {
+                    case 1: f(std::integral_constant<int, 1>{}, phase, c, e, end); break;
+                    case 2: f(std::integral_constant<int, 2>{}, phase, c, e, end); break;
+                    case 4: f(std::integral_constant<int, 4>{}, phase, c, e, end); break;
+                    default: f(std::integral_constant<int, 9>{}, phase, c, e, end);
+                }
+            }
+    }
+
+    // Adds the rows of the weight [taps * channels, LANES] of all events to the currents, a grid of outputs.
+    void add_currents(const float* weight, vec* currents) const {
+        each([&](auto taps, const Phase& phase, int64_t c, const uint16_t* e, const uint16_t* end) {
+            vec row[taps.value];
+            int64_t at[taps.value];
+            for (int i = 0; i < taps.value; ++i) {
+                row[i] = load<vec>(weight + (phase.weight[i] * in.channels + c) * LANES);
+                at[i] = phase.grid[i];
+            }
+            const int32_t* output = phase.output.data();
+            for (; e < end; ++e) {
+                char* centre = reinterpret_cast<char*>(currents) + output[*e];
+                for (int i = 0; i < taps.value; ++i) *reinterpret_cast<vec*>(centre + at[i]) += row[i];
+            }
+        });
+    }
+
+    // Adds the gradients of currents, a grid of outputs that is zero around, to the rows of all events.
+    void add_gradients(float* grad_weight, const vec* gradients) const {
+        each([&](auto taps, const Phase& phase, int64_t c, const uint16_t* e, const uint16_t* end) {
+            vec row[taps.value];
+            int64_t at[taps.value];
+            for (int i = 0; i < taps.value; ++i) {
+                row[i] = load<vec>(grad_weight + (phase.weight[i] * in.channels + c) * LANES);
+                at[i] = phase.grid[i];
+            }
+            const int32_t* output = phase.output.data();
+            for (; e < end; ++e) {
+                const char* centre = reinterpret_cast<const char*>(gradients) + output[*e];
+                for (int i = 0; i < taps.value; ++i) row[i] += *reinterpret_cast<const vec*>(centre + at[i]);
+            }
+            for (int i = 0; i < taps.value; ++i) store(row[i], grad_weight + (phase.weight[i] * in.channels + c) * LANES, LANES);
+        });
+    }
+};
 
 }  // namespace

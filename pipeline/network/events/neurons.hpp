@@ -29,6 +29,19 @@ struct bfloat16 {
     uint16_t bits;
 };
 
+// Conversions that some compilers do number by number.
+#if defined(__AVX512F__)
+inline bytes16 to_bytes(const ints& x) { return (bytes16)_mm512_cvtepi32_epi8((__m512i)x); }
+inline halves to_halves(const ints& x) { return (halves)_mm512_cvtepi32_epi16((__m512i)x); }
+inline ints to_ints(const halves& x) { return (ints)_mm512_cvtepu16_epi32((__m256i)x); }
+inline vec to_floats(const bytes16& x) { return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32((__m128i)x)); }
+#else
+inline bytes16 to_bytes(const ints& x) { return __builtin_convertvector(x, bytes16); }
+inline halves to_halves(const ints& x) { return __builtin_convertvector(x, halves); }
+inline ints to_ints(const halves& x) { return __builtin_convertvector(x, ints); }
+inline vec to_floats(const bytes16& x) { return __builtin_convertvector(x, vec); }
+#endif
+
 template <typename V, typename P>
 inline V load(const P* from) {
     V value;
@@ -41,14 +54,6 @@ inline void store(const V& value, P* to, int lanes) {
     else std::memcpy(static_cast<void*>(to), &value, lanes * sizeof(P));
 }
 
-// Conversions that some compilers do number by number.
-#if defined(__AVX512F__)
-inline bytes16 to_bytes(const ints& x) { return (bytes16)_mm512_cvtepi32_epi8((__m512i)x); }
-inline vec to_floats(const bytes16& x) { return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32((__m128i)x)); }
-#else
-inline bytes16 to_bytes(const ints& x) { return __builtin_convertvector(x, bytes16); }
-inline vec to_floats(const bytes16& x) { return __builtin_convertvector(x, vec); }
-#endif
 inline vec all(float value) { return value + vec{}; }
 
 inline vec read(const float* from, int lanes) {
@@ -61,19 +66,19 @@ inline vec read(const bfloat16* from, int lanes) {
     halves narrow{};
     if (lanes == LANES) narrow = load<halves>(from);
     else std::memcpy(&narrow, from, lanes * sizeof(bfloat16));
-    const ints wide = __builtin_convertvector(narrow, ints) << 16;
+    const ints wide = to_ints(narrow) << 16;
     return (vec)wide;
 }
 inline void write(const vec& value, float* to, int lanes) { store(value, to, lanes); }
 inline void write(const vec& value, bfloat16* to, int lanes) {  // round to nearest even; finite values only
     const ints wide = (ints)value;
     const ints rounded = ((wide + 0x7fff + ((wide >> 16) & 1)) >> 16) & 0xffff;
-    store(__builtin_convertvector(rounded, halves), to, lanes);
+    store(to_halves(rounded), to, lanes);
 }
 
 // Spikes of a mask of all ones or zeros per neuron.
 inline void fire(const ints& mask, float* to, int lanes) { store(mask & 0x3f800000, to, lanes); }
-inline void fire(const ints& mask, bfloat16* to, int lanes) { store(__builtin_convertvector(mask & 0x3f80, halves), to, lanes); }
+inline void fire(const ints& mask, bfloat16* to, int lanes) { store(to_halves(mask & 0x3f80), to, lanes); }
 
 inline vec ones_where(const ints& mask) { return (vec)(mask & 0x3f800000); }
 
