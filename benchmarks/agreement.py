@@ -21,8 +21,8 @@ from pipeline.training.feed import time_major
 
 CPU = torch.device("cpu")
 BF16 = (
-    "the reference is float32; in bf16 the first layer rounds weights and currents, the others sum float32 weights in another "
-    "order, and every gradient of a current is rounded"
+    "the reference is float32; in bf16 spikes drive the synapses, which sums the same float32 weights in another order, and "
+    "gradients are rounded between layers"
 )
 
 

@@ -108,7 +108,7 @@ def peer_step(
         network = network.to(memory_format=torch.channels_last)
     if how.get("compile"):
         _compile_neurons(network)
-    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     target = torch.from_numpy(label)
 
     def forward(images: int) -> Tensor:

@@ -116,7 +116,7 @@ def training_step(params: Params, block: Block, feed: Any, label: np.ndarray, ba
     """
     fabric = make_fabric(params.compute)
     block = to_device(fabric, block)
-    optimizer = torch.optim.Adam(block.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(block.parameters(), lr=LEARNING_RATE, fused=True)
     micro, rows = params.compute.micro_batch, np.arange(len(label))
     part = TrainingSet(feed, rows, label)
 

@@ -64,7 +64,7 @@ def fit(
     """
     epochs = params.training.epochs
     block = to_device(fabric, block)
-    optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate, fused=True)
     history = checkpoint.load(block, optimizer)
     for epoch in range(len(history), epochs):
         rate = learning_rate * _decay(params.training.schedule, epoch, epochs)

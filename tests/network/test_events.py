@@ -1,6 +1,7 @@
 """Event-driven synapses: the same bytes whatever the threads and the other images, on every kind of processor."""
 
 import ctypes
+import itertools
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
+from pipeline.network.build import build_trunk
 from pipeline.network.events import synapses
 from pipeline.network.synapse import Synapse, spiking_synapses
 from pipeline.neuron import LIF, lif
@@ -34,25 +36,29 @@ def weight(*shape, seed=1):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * (2 / torch.Size(shape[1:]).numel()) ** 0.5
 
 
-def trained(x, w, dtype=torch.float32):
+def trained(x, w, dtype=torch.float32, pool=1):
     """Spikes and both gradients by events."""
     x, w = x.to(dtype).requires_grad_(), w.clone().requires_grad_()
-    out = spiking_synapses(Synapse(x, w), None, NEURON, scans, True)
+    out = spiking_synapses(Synapse(x, w, 1, bool((x < 0).any())), None, NEURON, scans, True, pool)
     upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).to(dtype)
     return [out.detach(), *torch.autograd.grad((out * upstream).sum(), (x, w))]
 
 
-SHAPES = {"convolution": ((20, 9, 9), (80, 20, 3, 3)), "linear": ((1100,), (208, 1100))}
+SHAPES = {"convolution": ((20, 9, 9), (80, 20, 3, 3)), "signed": ((3, 9, 9), (24, 3, 3, 3)), "linear": ((1100,), (208, 1100))}
+
+
+def spikes_for(kind):
+    x = drawn(*SHAPES[kind][0])
+    return x - 2 * x * drawn(*SHAPES[kind][0], rate=0.5, seed=3) if kind == "signed" else x
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", SHAPES)
 def test_one_thread_and_two_give_the_same_bytes(kind, dtype):
-    inputs, outputs = SHAPES[kind]
     results = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        out, _, grad_weight = trained(drawn(*inputs), weight(*outputs), dtype)
+        out, _, grad_weight = trained(spikes_for(kind), weight(*SHAPES[kind][1]), dtype)
         results.append((out, grad_weight))
     torch.set_num_threads(1)
     assert all(torch.equal(one, two) for one, two in zip(*results, strict=True))
@@ -60,11 +66,27 @@ def test_one_thread_and_two_give_the_same_bytes(kind, dtype):
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_an_image_gives_the_same_alone(kind):
-    inputs, outputs = SHAPES[kind]
-    x, w = drawn(*inputs), weight(*outputs)
-    together = spiking_synapses(Synapse(x, w), None, NEURON, scans, True)
-    alone = spiking_synapses(Synapse(x[:, 3:4], w), None, NEURON, scans, True)
+    x, w = spikes_for(kind), weight(*SHAPES[kind][1])
+    together, alone = trained(x, w)[0], trained(x[:, 3:4], w)[0]
     assert torch.equal(together[:, 3:4], alone)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_trunk_with_its_pooling_neurons_apart_gives_the_same(dtype, make_params):
+    layers = [{"kind": "conv", "channels": 20}, {"kind": "pool", "size": 2}, {"kind": "residual", "channels": 24},
+              {"kind": "pool", "size": 4}]  # fmt: skip
+    params = make_params(
+        {"blocks.b1.layers": layers, "compute.kernel": "events", "network.init_gain": 2.0, "data.image_size": 16}
+    )
+    trunk = build_trunk(params, ["b1"], 3)
+    assert [pool for *_, pool in trunk.steps] == [2, 1, 4]
+    out = unit_input = drawn(3, 16, 16).to(dtype) - drawn(3, 16, 16, seed=4).to(dtype)
+    together = trunk(out)
+    for layer, opens_unit in zip(trunk.layers.values(), trunk.opens_unit, strict=True):
+        unit_input = out if opens_unit else unit_input
+        out = layer(out, unit_input)
+    assert together.any()
+    assert torch.equal(together, out)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.02, 1.0])
@@ -85,7 +107,7 @@ def test_an_odd_image_with_stride():
 
 
 def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
-    """Signed spikes of many channels, outputs that fill no vector, more inputs in reach of a row than 16 bits can number."""
+    """Signed spikes of many channels, outputs that fill no vector, more places than 16 bits can number."""
 
     def refuse(*_):
         raise AssertionError("an event kernel was called")
@@ -93,7 +115,7 @@ def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
     monkeypatch.setattr(synapses, "_call", refuse)
     for spikes, kernel, signed in (
         (drawn(40, 6, 6) - drawn(40, 6, 6, seed=5), weight(16, 40, 3, 3), True), (drawn(30), weight(10, 30), False),
-        (drawn(700, 1, 32), weight(16, 700, 3, 3), False),
+        (drawn(1, 2, 33_000), weight(1, 1, 3, 3), False),
     ):  # fmt: skip
         assert spiking_synapses(Synapse(spikes, kernel, 1, signed), None, NEURON, scans, True).shape[2] == len(kernel)
 
@@ -109,9 +131,10 @@ def test_a_processor_without_vector_compression_lists_the_same_events(library, t
         for suffix in ("float", "bfloat16"):
             getattr(other, f"{name}_{suffix}").argtypes = arguments
             getattr(other, f"{name}_{suffix}").restype = None
-    for kind, (inputs, outputs) in SHAPES.items():
-        expected = trained(drawn(*inputs), weight(*outputs))
+    for kind, dtype in itertools.product(SHAPES, (torch.float32, torch.bfloat16)):
+        spikes, outputs = spikes_for(kind), SHAPES[kind][1]
+        expected = trained(spikes, weight(*outputs), dtype)
         with monkeypatch.context() as patch:
             patch.setattr(synapses, "load_events", lambda: other)
-            found = trained(drawn(*inputs), weight(*outputs))
+            found = trained(spikes, weight(*outputs), dtype)
         assert all(torch.equal(one, two) for one, two in zip(expected, found, strict=True)), kind

@@ -86,6 +86,32 @@ void linear_forward(const Neurons& n, const Matrix& m, X* spikes, K* kept) {
         });
 }
 
+// The gradient of the weight of inputs [from, to), input by input over the rows in which it fires; `from` is a multiple of 8.
+template <int NV>
+void add_gradients(const Matrix& m, int64_t rows, int64_t from, int64_t to, int64_t first, const vec* gradients) {
+    const int64_t bytes = (m.inputs + 7) / 8, plane_bytes = (rows + 31) / 32 * 4, across = m.outputs / LANES;
+    std::vector<uint8_t> planes(8 * plane_bytes, 0);  // of eight inputs, a bit for each row
+    std::vector<uint16_t> list(rows + 32);
+    for (int64_t input = from; input < to; input += 8) {
+        for (int64_t row = 0; row < rows; row += 8) {
+            uint64_t square = 0;
+            for (int64_t r = 0; r < std::min<int64_t>(8, rows - row); ++r) square |= uint64_t(m.bits[(row + r) * bytes + input / 8]) << 8 * r;
+            square = transposed(square);
+            for (int64_t i = 0; i < 8; ++i) planes[i * plane_bytes + row / 8] = uint8_t(square >> 8 * i);
+        }
+        for (int64_t i = 0; i < std::min<int64_t>(8, to - input); ++i) {
+            uint16_t* end = list.data();
+            for (int64_t row = 0; row < rows; row += 32) end = append(word_of(&planes[i * plane_bytes + row / 8], 4), uint16_t(row), end);
+            vec sum[NV] = {};
+            for (const uint16_t* e = list.data(); e < end; ++e) {
+                const vec* gradient = &gradients[*e * across + first / LANES];
+                for (int k = 0; k < NV; ++k) sum[k] += gradient[k];
+            }
+            for (int k = 0; k < NV; ++k) store(sum[k], m.grad_weight + (input + i) * m.outputs + first + k * LANES, LANES);
+        }
+    }
+}
+
 template <typename X, typename K>
 void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, const K* kept, X* grad_current) {
     const int64_t vectors = m.outputs / LANES, rows = n.steps * n.images;
@@ -106,16 +132,7 @@ void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, co
     for (int64_t task = 0; task < wide_groups(m.outputs) * chunks; ++task)
         with_wide_group(m.outputs, task / chunks, [&](auto nv, int64_t first) {
             const int64_t from = task % chunks * CHUNK, to = std::min(from + CHUNK, m.inputs);
-            std::vector<uint16_t> list(CHUNK + 32);
-            for (int64_t i = from; i < to; ++i) std::fill_n(m.grad_weight + i * m.outputs + first, nv.value * LANES, 0.0f);
-            for (int64_t row = 0; row < rows; ++row) {
-                const uint16_t* end = fired(m, row, from, to, list.data());
-                const vec* gradient = &gradients[row * vectors + first / LANES];
-                for (const uint16_t* e = list.data(); e < end; ++e) {
-                    float* sum = m.grad_weight + (from + *e) * m.outputs + first;
-                    for (int k = 0; k < nv.value; ++k) store(load<vec>(sum + k * LANES) + gradient[k], sum + k * LANES, LANES);
-                }
-            }
+            add_gradients<nv.value>(m, rows, from, to, first, gradients.data());
         });
 }
 

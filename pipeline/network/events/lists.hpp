@@ -36,16 +36,6 @@ struct Phase {
     }
 };
 
-// A square of bits turned over its diagonal: bit c of byte r becomes bit r of byte c.
-inline uint64_t transposed(uint64_t x) {
-    uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aaull;
-    x ^= t ^ (t << 7);
-    t = (x ^ (x >> 14)) & 0x0000cccc0000ccccull;
-    x ^= t ^ (t << 14);
-    t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0ull;
-    return x ^ t ^ (t << 28);
-}
-
 // The events of an input at one step and image, by phase and channel.
 struct Lists {
     const Input& in;

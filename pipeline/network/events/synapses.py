@@ -18,6 +18,7 @@ from pipeline.neuron.fused.library import COUNT, POINTER, REAL, build
 from pipeline.neuron.fused.scans import SUFFIX, empty_kept
 
 LANES = 16
+MOST_NUMBERED = 2**16
 MOST_SIGNED = 32  # channels: a place's bits are one word of 64
 SOURCE = Path(__file__).with_name("kernels.cpp")
 SIGNATURES: dict[str, list[Any]] = {
@@ -70,11 +71,12 @@ def load_events() -> ctypes.CDLL:
 
 
 def suit(spikes: Tensor, weight: Tensor, signed: bool) -> bool:
-    """Whether the kernels can take these spikes and this weight: events are numbered in 16 bits, outputs come in LANES."""
+    """Whether the kernels can take these spikes and this weight: places and rows are numbered in 16 bits, a matrix's outputs come
+    in LANES."""
     if weight.dim() == 2:
-        return len(weight) % LANES == 0 and not signed
-    channels, width = spikes.shape[2], spikes.shape[4]
-    return channels * (1 + signed) * width * weight.shape[2] < 2**16 and not (signed and channels > MOST_SIGNED)
+        return len(weight) % LANES == 0 and not signed and spikes.shape[0] * spikes.shape[1] <= MOST_NUMBERED
+    channels, height, width = spikes.shape[2:]
+    return height * width <= MOST_NUMBERED and not (signed and channels > MOST_SIGNED)
 
 
 def to_bits(spikes: Tensor, signed: bool = False) -> Tensor:
