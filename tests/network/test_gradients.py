@@ -68,15 +68,21 @@ class Rounded(torch.autograd.Function):
 
 
 def compare(reference, engine, inputs, dtype, generator):
-    """Relative error, per input, of the engine's gradients against the float64 reference's."""
+    """Relative error, per input, of the engine's gradients against the float64 reference's.
+
+    Where float32 and float64 disagree about a potential at the threshold, which is rare, the image takes no part: no backward
+    pass can undo a spike.
+    """
     exact = [tensor.clone().requires_grad_() for tensor in inputs]
     out = reference(*exact)
-    upstream = torch.randn(out.shape, generator=generator).to(dtype)
-    wanted = torch.autograd.grad((out * upstream.double()).sum(), exact)
     own = [t.to(dtype if t.dim() == 5 or t.dim() == 3 else torch.float32).requires_grad_() for t in inputs]
     produced = engine(*own)
-    same = (produced.double() == out).double().mean()
-    assert same > 0.9999, f"only {same:.6f} of the outputs agree"
+    same = (produced.double() == out).transpose(0, 1).flatten(1)
+    assert same.double().mean() > 0.999, f"only {same.double().mean():.6f} of the outputs agree"
+    agree = same.all(1)
+    assert agree.sum() >= B - 1, "two images disagree"
+    upstream = torch.randn(out.shape, generator=generator).to(dtype) * agree.view(-1, *[1] * (out.dim() - 2))
+    wanted = torch.autograd.grad((out * upstream.double()).sum(), exact)
     gained = torch.autograd.grad((produced * upstream).sum(), own)
     for want, gain in zip(wanted, gained, strict=True):
         error = float((gain.double() - want).norm() / want.norm())
@@ -90,8 +96,7 @@ def rounded(current, dtype, engine, dense=False):
 
 @pytest.mark.parametrize(("stride", "signed", "outputs"), [(1, False, 7), (2, False, 24), (1, True, 7), (1, False, 83)])
 def test_convolution(engine, dtype, neuron, generator, stride, signed, outputs):
-    side = 8 if outputs < 32 else 3  # among many neurons one would stand where float32 and float64 differ in a spike
-    x, w = spikes(generator, 5, side, side, signed=signed), weight(generator, outputs, 5, 3, 3)
+    x, w = spikes(generator, 5, 8, 8, signed=signed), weight(generator, outputs, 5, 3, 3)
 
     def reference(x, w):
         current = conv2d(x.flatten(0, 1), w, stride=stride, padding=1).unflatten(0, (T, B))
@@ -164,12 +169,14 @@ def test_pool(engine, dtype, neuron, generator, size):
 
 
 def test_readout(dtype, generator):
-    x = spikes(generator, 20)
-    w = weight(generator, 10, 20)
-
-    def own(x, w):
-        return leaky_sum(x, 0.95) @ w.T
-
-    exact = own(x, w)
-    error = float((own(x.to(dtype), w.float()).double() - exact).norm() / exact.norm())
-    assert error < 1e-5  # the readout is float32 in both modes
+    """Float32 in both modes, forward and backward: gradients of the weight and of the spikes."""
+    x, w = spikes(generator, 20), weight(generator, 10, 20)
+    exact = [x.clone().requires_grad_(), w.clone().requires_grad_()]
+    own = [x.to(dtype).requires_grad_(), w.float().requires_grad_()]
+    out, produced = leaky_sum(exact[0], 0.95) @ exact[1].T, leaky_sum(own[0], 0.95) @ own[1].T
+    assert float((produced.double() - out).detach().norm() / out.detach().norm()) < 1e-5
+    upstream = torch.randn(out.shape, generator=generator)
+    wanted = torch.autograd.grad((out * upstream.double()).sum(), exact)
+    gained = torch.autograd.grad((produced * upstream).sum(), own)
+    for want, gain, tolerance in zip(wanted, gained, (TOLERANCE[dtype], 1e-5), strict=True):
+        assert float((gain.double() - want).norm() / want.norm()) < tolerance
