@@ -95,7 +95,8 @@ void add_gradients(const Matrix& m, int64_t rows, int64_t from, int64_t to, int6
     for (int64_t input = from; input < to; input += 8) {
         for (int64_t row = 0; row < rows; row += 8) {
             uint64_t square = 0;
-            for (int64_t r = 0; r < std::min<int64_t>(8, rows - row); ++r) square |= uint64_t(m.bits[(row + r) * bytes + input / 8]) << 8 * r;
+            for (int64_t r = 0; r < std::min<int64_t>(8, rows - row); ++r)
+                square |= uint64_t(m.bits[(row + r) * bytes + input / 8]) << 8 * r;
             square = transposed(square);
             for (int64_t i = 0; i < 8; ++i) planes[i * plane_bytes + row / 8] = uint8_t(square >> 8 * i);
         }

@@ -72,7 +72,8 @@ struct Lists {
                 }
             for (int64_t c = 0; c < in.channels; ++c) {
                 *begin++ = int32_t(to - events.data());
-                for (int64_t first = 0; first < count; first += 32) to = append(word_of(plane + c * row + first / 8, 4), uint16_t(first), to);
+                for (int64_t first = 0; first < count; first += 32)
+                    to = append(word_of(plane + c * row + first / 8, 4), uint16_t(first), to);
             }
         }
         *begin = int32_t(to - events.data());
