@@ -24,6 +24,7 @@ from benchmarks.seeds import TIMED, flatten
 from pipeline.config import load_params
 
 METRICS = ("accuracy.", "efficiency.")
+CHANCE = 0.05
 
 
 def main() -> None:
@@ -47,8 +48,9 @@ def main() -> None:
     seeds = " ".join(map(str, arguments.seeds))
     made_by = f"Made by `python -m benchmarks.variants {arguments.name} {shlex.join(arguments.settings)} --seeds {seeds}`."
     lines = as_markdown(list(rows.columns), rows.values.tolist())
-    (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{lines}")
-    print(lines)
+    text = f"{lines}\n{by_chance(rows)}\n"
+    (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{text}")
+    print(text)
 
 
 def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -62,7 +64,7 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
             difference = table[metric] - first[metric]
             error = float(difference.std(ddof=1)) / sqrt(len(difference)) if len(difference) > 1 else float("nan")
             mean = float(difference.mean())
-            limit = float(t.ppf(0.975, len(difference) - 1)) * error
+            limit = float(t.ppf(1 - CHANCE / 2, len(difference) - 1)) * error
             clear = "" if table is first else "differs" if abs(mean) > limit else "no difference"
             rows.append({
                 "metric": metric, "setting": setting,
@@ -70,6 +72,14 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 "difference": mean, "standard error": error, "verdict": clear,
             })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def by_chance(rows: pd.DataFrame) -> str:
+    """How many comparisons differ, beside how many would if no setting changed anything."""
+    verdicts = rows["verdict"][rows["verdict"] != ""]
+    found, chance = (verdicts == "differs").sum(), CHANCE * len(verdicts)
+    return (f"{found} of {len(verdicts)} comparisons differ; by chance alone some {chance:.1f} would, more or less, for they are "
+            "not independent.")  # fmt: skip
 
 
 def _name(experiment: str, setting: str, seed: int) -> str:

@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.experiments import as_markdown, run_experiments, stages_changed
 from benchmarks.thresholds import recommend
-from benchmarks.variants import _name, compare
+from benchmarks.variants import _name, by_chance, compare
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_a_difference_that_chance_makes_in_one_of_twenty_is_none():
     assert list(rows["metric"]) == ["accuracy.x"] * 4  # neither counts of exits nor measured times
     assert list(rows["verdict"]) == ["", "no difference", "differs", "no difference"]
     assert rows.loc["a=3", "difference"] == pytest.approx(0.05167, abs=1e-4)
+    assert by_chance(compare(runs)).startswith("1 of 3 comparisons differ; by chance alone some 0.2 would")
 
 
 def test_what_one_setting_has_no_number_for_is_not_compared():
