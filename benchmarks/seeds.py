@@ -1,9 +1,10 @@
-"""The spread of the published numbers over seeds: `python -m benchmarks.seeds 0 1 2 3 4`.
+"""The spread of the published numbers over seeds: `python -m benchmarks.seeds 0 1 2 3 4 5 6 7 8 9`.
 
 Runs the experiment in force once per seed as a DVC experiment in a workspace of its own, through DVC's queue, and
 writes every number of reports/summary.json for each seed, with mean and sample standard deviation, to
-reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: mean plus
-and minus three standard deviations. What has run already comes from DVC's cache.
+reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: where 99.7 %
+of further runs fall if runs are normally distributed (a prediction interval, by Student's t: three standard deviations for
+many runs, more for few, whose mean and deviation are themselves uncertain). What has run already comes from DVC's cache.
 
 The same seed on another processor rounds differently and so is another training. `python -m benchmarks.seeds --add NAME`
 adds the run in force, made on the machine called NAME, to the runs that are in seeds.csv.
@@ -11,17 +12,18 @@ adds the run in force, made on the machine called NAME, to the runs that are in 
 
 import argparse
 import json
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.stats import t
 
 from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
 from pipeline.config import load_params
 
 SUMMARY = Path("reports/summary.json")
-WIDTH = 3  # standard deviations
+COVERAGE = 0.997  # of further runs: that of three standard deviations
 TIMED = ("training_seconds", "training_time_ratio", "efficiency.measured_speedup")
 
 
@@ -55,14 +57,15 @@ def main() -> None:
 
 
 def expectations(table: pd.DataFrame, runs: int) -> str:
-    """Bands for params.yaml: mean -+ 3 standard deviations, an accuracy at most 1."""
+    """Bands for params.yaml that a further run falls into, an accuracy at most 1."""
+    width = float(t.ppf((1 + COVERAGE) / 2, runs - 1)) * sqrt(1 + 1 / runs)
     rows = []
     for metric, row in table.iterrows():
         if str(metric).startswith(("accuracy", "efficiency")) and row["std"] > 1e-6:
-            low = floor((row["mean"] - WIDTH * row["std"]) * 1e4) / 1e4
-            high = ceil((row["mean"] + WIDTH * row["std"]) * 1e4) / 1e4
+            low = floor((row["mean"] - width * row["std"]) * 1e4) / 1e4
+            high = ceil((row["mean"] + width * row["std"]) * 1e4) / 1e4
             high = min(high, 1.0) if str(metric).startswith("accuracy") else high
-            source = f"own, {runs} runs: mean {row['mean']:.4f}, sd {row['std']:.4f}; band mean -+ {WIDTH} sd"
+            source = f"own, {runs} runs: mean {row['mean']:.4f}, sd {row['std']:.4f}; {100 * COVERAGE:g} % of further runs"
             rows.append(f'  - {{metric: {metric}, min: {low:.4f}, max: {high:.4f}, source: "{source}"}}\n')
     return "expectations:\n" + "".join(rows)
 
