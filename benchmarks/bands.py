@@ -11,10 +11,11 @@ import json
 from math import ceil, floor, hypot, sqrt
 from typing import Any
 
-from benchmarks.seeds import SUMMARY, WIDTH, flatten
+from benchmarks.seeds import SUMMARY, flatten
 from pipeline.config import Params, load_params
 from pipeline.reporting.facts import training_deviation
 
+WIDTH = 3  # standard deviations
 EFFICIENCY, COUNTED = 0.15, 0.01
 """Relative half-widths: what the exits decide follows the training; training memory is counted, for the classes left."""
 

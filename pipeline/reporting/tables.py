@@ -180,9 +180,11 @@ def tradeoff(results: Results) -> Table:
 
 
 def training_time(results: Results) -> Table:
-    columns = ("method", "depth", "block", "images", "epochs", "seconds", "median_seconds_per_epoch", "note")
-    note = "Wall time on this machine; a time of another machine is not comparable."
-    return Table("training_time", "Training time", columns, _rows(results, results.times, columns), [note])
+    columns = ("method", "depth", "block", "images", "epochs", "seconds", "median_seconds_per_epoch", "ms_per_image", "note")
+    rows = [row | {"ms_per_image": 1000 * row["median_seconds_per_epoch"] / row["images"]} if row["images"] else row
+            for row in results.times]  # fmt: skip
+    note = "Wall time on this machine; a time of another machine is not comparable. Deeper blocks train on fewer images."
+    return Table("training_time", "Training time", columns, _rows(results, rows, columns), [note])
 
 
 def _rows(results: Results, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[Any]]:

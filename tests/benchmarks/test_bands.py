@@ -1,12 +1,15 @@
-"""Bands from a single run."""
+"""Bands from a single run, and from several."""
 
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from benchmarks.bands import bands
+from benchmarks.seeds import COVERAGE, expectations
 from pipeline.config import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -36,3 +39,14 @@ def test_fewer_images_and_seeds_further_apart_make_bands_wider(make_params):
     assert width(10000, 0.6) < width(10000, 0.62)
     assert width(10000, 0.6) == width(10000, 0.62, rate=0.001), "trainings at two learning rates say nothing of seeds"
     assert width(10000, 0.6) == pytest.approx(6 * (0.24 / 10000) ** 0.5, abs=2e-4)
+
+
+@pytest.mark.parametrize("runs", [3, 5, 10])
+def test_a_further_run_falls_into_the_bands_of_a_few_as_often_as_promised(runs):
+    drawn = np.random.default_rng(runs).normal(0.5, 0.01, (4000, runs + 1))
+    known = pd.DataFrame(drawn[:, :runs], index=[f"accuracy.{trial}" for trial in range(len(drawn))])
+    rows = yaml.safe_load(expectations(known.assign(mean=known.mean(axis=1), std=known.std(axis=1, ddof=1)), runs))[
+        "expectations"
+    ]
+    inside = np.mean([row["min"] <= further <= row["max"] for row, further in zip(rows, drawn[:, runs], strict=True)])
+    assert inside == pytest.approx(COVERAGE, abs=0.003)  # three deviations of three runs hold 88 %, of five 95 %, of ten 98 %

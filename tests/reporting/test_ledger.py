@@ -69,6 +69,12 @@ def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
     assert all(len(row) == len(MODEL_COLUMNS) for row in tables["experiments"].rows)
 
 
+def test_time_per_image_is_that_of_the_images_that_a_block_trains_on(digits: Facts) -> None:
+    table = next(table for table in build_tables(digits) if table.name == "training_time")
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["ms_per_image"] for row in rows[:3]] == pytest.approx([0.025, 0.05, 0.0125])  # 40000 images, 1, 2 and 0.5 s
+
+
 def test_headline_numbers_stand_beside_the_papers(digits: Facts) -> None:
     table = next(table for table in build_tables(replace(digits, ledger=[entry("cifar", "")])) if table.name == "headline")
     assert table.columns == ["number", "paper (ResNet-9)", "cifar"]

@@ -14,11 +14,11 @@ namespace {
 
 constexpr int MOST_TAPS = 9;
 
-// Places of one phase, with the taps that they share; `output` of a place is where tap (size / 2, size / 2) or the next one leads.
+// Places of one phase, with the taps that they share. From place (y, x) a tap leads `grid` further than output (y / s, x / s).
 struct Phase {
     int taps = 0;
-    int64_t weight[MOST_TAPS], grid[MOST_TAPS];  // which tap of the weight, and where in the grid it leads from `output`, in bytes
-    std::vector<int32_t> place, output;          // of the input, in bytes of bits; of the grid, in bytes
+    int64_t weight[MOST_TAPS], grid[MOST_TAPS];  // the tap's number in the weight, and where it leads, in bytes of the grid
+    std::vector<int32_t> place, output;          // in bytes of the input's bits, and of the grid
     Phase(const Input& in, const Grid& outputs, int64_t first_y, int64_t first_x) {
         const int64_t pad = in.size / 2;
         for (int64_t kx = 0; kx < in.size; ++kx)
