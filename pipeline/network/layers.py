@@ -39,8 +39,7 @@ class SpikingConv(nn.Module):
 
     def can_pool(self, pool: "SpikingPool") -> bool:
         """Whether `forward` can compute the pooling neurons after this layer as well."""
-        plan, same = pool.plan, (self.neuron.threshold, self.neuron.delay) == (pool.neuron.threshold, pool.neuron.delay)
-        return self.engine.events and same and all(side % plan.stride == 0 for side in plan.inputs[1:])
+        return self.engine.events and (self.neuron.threshold, self.neuron.delay) == (pool.neuron.threshold, pool.neuron.delay)
 
     def forward(self, spikes: Tensor, unit_input: Tensor | None = None, pool: int = 1) -> Tensor:
         """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut; with `pool`

@@ -33,21 +33,24 @@ def spiking_synapses(
 ) -> Tensor:
     """Spikes `[T, B, ...]` of LIF neurons that receive `main` and, where given, `extra` (a residual unit's shortcut).
 
-    With `pool` above 1 they go on into integrate-and-fire neurons of the same threshold and delay, `[T, B, C', H / pool,
-    W / pool]`, which average squares of that side.
+    With `pool` above 1 they go on into integrate-and-fire neurons of the same threshold and delay, `[T, B, C', H // pool,
+    W // pool]`, which average squares of that side.
     """
     tensors = [main.spikes, main.weight] + ([extra.spikes, extra.weight] if extra else [None, None])
     keep = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
     inputs = [main, *([extra] if extra else [])]
+    together = 1
     if events and all(synapses.suit(one.spikes, one.weight, one.signed) for one in inputs):
         if main.weight.dim() == 2:
             return _EventLinear.apply(main.spikes, main.weight, (neuron, keep))
-        return _EventConvolutions.apply(
-            *tensors, ([one.stride for one in inputs], [one.signed for one in inputs], neuron, pool, keep)
-        )
-    setup = (main.stride, extra.stride if extra else 1), (main.signed, bool(extra and extra.signed)), neuron, scans, keep
-    spikes = _LeanSynapses.apply(*tensors, setup)
-    return lean_pool(spikes, pool, neuron.threshold, neuron.delay, scans) if pool > 1 else spikes
+        if all(-(-side // main.stride) % pool == 0 for side in main.spikes.shape[3:]):
+            together = pool
+        how = [one.stride for one in inputs], [one.signed for one in inputs], neuron, together, keep
+        spikes = _EventConvolutions.apply(*tensors, how)
+    else:
+        setup = (main.stride, extra.stride if extra else 1), (main.signed, bool(extra and extra.signed)), neuron, scans, keep
+        spikes = _LeanSynapses.apply(*tensors, setup)
+    return lean_pool(spikes, pool, neuron.threshold, neuron.delay, scans) if together < pool else spikes
 
 
 class _LeanSynapses(torch.autograd.Function):

@@ -108,10 +108,10 @@ def test_convolution(engine, dtype, neuron, generator, stride, signed, outputs):
     compare(reference, own, [x, w], dtype, generator)
 
 
-@pytest.mark.parametrize("pool", [2, 4])
+@pytest.mark.parametrize(("pool", "side"), [(2, 8), (4, 8), (2, 7)])  # what fills no square of seven is left out
 @pytest.mark.parametrize(("channels", "signed", "outputs"), [(3, True, 16), (5, False, 24), (20, False, 7)])
-def test_convolution_into_pooling_neurons(engine, dtype, neuron, generator, pool, channels, signed, outputs):
-    x, w = spikes(generator, channels, 8, 8, signed=signed), weight(generator, outputs, channels, 3, 3)
+def test_convolution_into_pooling_neurons(engine, dtype, neuron, generator, pool, side, channels, signed, outputs):
+    x, w = spikes(generator, channels, side, side, signed=signed), weight(generator, outputs, channels, 3, 3)
 
     def reference(x, w):
         current = conv2d(x.flatten(0, 1), w, padding=1).unflatten(0, (T, B))
