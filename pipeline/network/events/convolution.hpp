@@ -73,32 +73,41 @@ inline Channels channels_of(const Neurons& n, int64_t vector) {
     return {vector * LANES, int(std::min<int64_t>(LANES, n.channels - vector * LANES))};
 }
 
-// A band of rows of one image at step t: integrates the currents, which are zero afterwards, writes spikes or sums them for pooling.
+// A band of rows of one image at step t: integrates the currents, which are zero afterwards, and writes the spikes, those of the
+// pooling neurons where there are some. `counts` has room for a row of squares.
 template <typename X, typename K>
 void step_band(const Neurons& n, const Channels& c, const Grid& grid, int64_t t, int64_t image, int64_t top, vec* currents, vec* potentials,
-               vec* pooled, X* spikes, K* kept) {
-    const float inverse = 1.0f / n.v;
-    for (int64_t y = 0; y < grid.height; ++y) {
-        const int64_t row = n.place(t, image, top + y);
-        vec *current = currents + grid.at(y, 0), *potential = potentials + y * grid.width;
-        for (int64_t x = 0; x < grid.width; ++x) {
-            const ints fires = step(n, potential[x], current[x], inverse, row + x, c.first, c.lanes, kept);
-            if (n.pool == 1) fire(fires, spikes + (row + x) * n.channels + c.first, c.lanes);
-            current[x] = n.pool == 1 ? vec{} : ones_where(fires);
+               vec* pooled, ints* counts, X* spikes, K* kept) {
+    const Constants k(n);
+    const int64_t across = kept_of<K>(n.channels), channels = n.channels, side = n.pool, squares = grid.width / side;
+    with_delay_and_lanes(n, c.lanes, [&](auto delay, auto lanes) {
+        for (int64_t y = 0; y < grid.height; ++y) {
+            const int64_t place = n.place(t, image, top + y);
+            vec *current = currents + grid.at(y, 0), *potential = potentials + y * grid.width;
+            K* to = kept ? kept + place * across + kept_of<K>(c.first) : nullptr;
+            const auto next = [&] {
+                const ints fires = step(k, delay, *potential++, *current, lanes, to);
+                *current++ = vec{};
+                if (to) to += across;
+                return fires;
+            };
+            if (side == 1) {
+                X* out = spikes + place * channels + c.first;
+                for (int64_t x = 0; x < squares; ++x, out += channels) fire(next(), out, lanes);
+                continue;
+            }
+            for (int64_t x = 0; x < squares; ++x) {
+                ints count = y % side ? counts[x] : ints{};
+                for (int64_t dx = 0; dx < side; ++dx) count -= next();  // a mask is -1 where a neuron fires
+                counts[x] = count;
+            }
+            if (y % side < side - 1) continue;
+            X* out = spikes + n.pooled(t, image, top + y) * channels + c.first;
+            vec* square = pooled + y / side * squares;
+            for (int64_t x = 0; x < squares; ++x, out += channels)
+                fire(pool_step(n, square[x], __builtin_convertvector(counts[x], vec)), out, lanes);
         }
-    }
-    if (n.pool == 1) return;
-    for (int64_t y = 0; y < grid.height; y += n.pool)
-        for (int64_t x = 0; x < grid.width; x += n.pool) {
-            vec sum{};
-            for (int64_t dy = 0; dy < n.pool; ++dy)
-                for (int64_t dx = 0; dx < n.pool; ++dx) {
-                    sum += currents[grid.at(y + dy, x + dx)];
-                    currents[grid.at(y + dy, x + dx)] = vec{};
-                }
-            vec& potential = pooled[y / n.pool * grid.width + x];
-            fire(pool_step(n, potential, sum), spikes + (n.pooled(t, image, top + y) + x / n.pool) * n.channels + c.first, c.lanes);
-        }
+    });
 }
 
 // Vectors [from, to) of one image's channels; weights: by vector, then by input.
@@ -110,27 +119,49 @@ void forward_image(const Neurons n, const std::vector<Input>& inputs, const std:
     const Grid grid = sources.grid;
     std::vector<Vectors> potentials(to - from), pooled(to - from);
     Vectors currents(grid.size(), vec{});
+    std::vector<ints> counts(n.width / n.pool);
     for (int64_t top = 0; top < n.height; top += rows) {
-        for (auto* state : {&potentials, &pooled})
-            for (Vectors& vectors : *state) vectors.assign(rows * n.width, vec{});
+        for (Vectors& vectors : potentials) vectors.assign(rows * n.width, vec{});
+        for (Vectors& vectors : pooled) vectors.assign(rows / n.pool * (n.width / n.pool), vec{});
         for (int64_t t = 0; t < n.steps; ++t) {
             sources.collect(t * n.images + image);
             for (int64_t v = from; v < to; ++v) {
                 sources.add_currents(weights[v], top, currents.data());
                 step_band(n, channels_of(n, v), grid, t, image, top, currents.data(), potentials[v - from].data(), pooled[v - from].data(),
-                          spikes, kept);
+                          counts.data(), spikes, kept);
             }
         }
     }
 }
 
-// dL/dS of neurons at (t, y, x): read, or straight through the pooling neuron that they feed.
-template <typename X>
-inline vec grad_of_spikes(const Neurons& n, const X* grad_spikes, int64_t t, int64_t image, int64_t y, int64_t x, const Channels& c) {
-    if (n.pool == 1) return read(grad_spikes + (n.place(t, image, y) + x) * n.channels + c.first, c.lanes);
-    if (t + n.delay >= n.steps) return vec{};
-    const float share = 1.0f / (n.v * float(n.pool * n.pool));
-    return read(grad_spikes + (n.pooled(t + n.delay, image, y) + x / n.pool) * n.channels + c.first, c.lanes) * share;
+// The reverse scan of a band of rows of one image at step t: gives the gradients of currents, and writes them where wanted.
+// dL/dS is read, or passes straight through the pooling neurons.
+template <typename X, typename K>
+void step_band_back(const Neurons& n, const Channels& c, const Grid& grid, int64_t t, int64_t image, int64_t top, const X* grad_spikes,
+                    const K* kept, vec* adjoints, vec* gradients, X* grad_current) {
+    const Constants k(n);
+    const int64_t across = kept_of<K>(n.channels), channels = n.channels, side = n.pool;
+    const int64_t later = side == 1 ? t : t + n.delay;  // the step of the pooling neurons that these spikes reach
+    const float share = side == 1 ? 1.0f : 1.0f / (n.v * float(side * side));
+    with_delay_and_lanes(n, c.lanes, [&](auto delay, auto lanes) {
+        for (int64_t y = 0; y < grid.height; ++y) {
+            const int64_t place = n.place(t, image, top + y);
+            vec *adjoint = adjoints + y * grid.width, *gradient = gradients + grid.at(y, 0);
+            const K* from = kept + place * across + kept_of<K>(c.first);
+            const X* grad = grad_spikes + n.pooled(later, image, top + y) * channels + c.first;
+            X* to = grad_current ? grad_current + place * channels + c.first : nullptr;
+            for (int64_t square = 0; square < grid.width / side; ++square, grad += channels) {
+                const vec arriving = later < n.steps ? read(grad, lanes) * share : vec{};
+                for (int64_t dx = 0; dx < side; ++dx, from += across) {
+                    const vec current = step_back(k, delay, *adjoint++, arriving, lanes, from);
+                    *gradient++ = current;
+                    if (!to) continue;
+                    write(current, to, lanes);
+                    to += channels;
+                }
+            }
+        }
+    });
 }
 
 // The reverse scan of vectors [from, to) of one image's channels; adds to the sums and, where wanted, writes dL/dI.
@@ -142,21 +173,13 @@ void backward_image(const Neurons n, const std::vector<Input>& inputs, std::vect
     const Grid grid = sources.grid;
     std::vector<Vectors> adjoints(to - from);
     Vectors gradients(grid.size(), vec{});
-    const float inverse = 1.0f / n.v;
     for (int64_t top = 0; top < n.height; top += rows) {
         for (Vectors& vectors : adjoints) vectors.assign(rows * n.width, vec{});
         for (int64_t t = n.steps - 1; t >= 0; --t) {
             sources.collect(t * n.images + image);
             for (int64_t v = from; v < to; ++v) {
-                const Channels c = channels_of(n, v);
-                for (int64_t y = 0; y < rows; ++y) {
-                    const int64_t row = n.place(t, image, top + y);
-                    vec *adjoint = &adjoints[v - from][y * n.width], *gradient = &gradients[grid.at(y, 0)];
-                    for (int64_t x = 0; x < n.width; ++x) {
-                        const vec grad = grad_of_spikes(n, grad_spikes, t, image, top + y, x, c);
-                        gradient[x] = step_back(n, adjoint[x], inverse, row + x, c.first, c.lanes, grad, kept, grad_current);
-                    }
-                }
+                step_band_back(n, channels_of(n, v), grid, t, image, top, grad_spikes, kept, adjoints[v - from].data(), gradients.data(),
+                               grad_current);
                 sources.add_gradients(sums[v - from], top, gradients.data());
             }
         }

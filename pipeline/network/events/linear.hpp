@@ -63,14 +63,16 @@ void linear_forward(const Neurons& n, const Matrix& m, int64_t from, int64_t to,
                 }
                 for (int k = 0; k < NV; ++k) current[k] = total[k];
             }
-    const float inverse = 1.0f / n.v;
+    const Constants constants(n);
+    const int64_t across = kept_of<K>(n.channels);
     for (int64_t image = from; image < to; ++image) {
         std::fill(potentials.begin(), potentials.end(), vec{});
         for (int64_t t = 0; t < n.steps; ++t)
             for (int k = 0; k < NV; ++k) {
                 const int64_t row = t * n.images + image, channel = first + k * LANES;
                 const vec& current = currents[(t * (to - from) + image - from) * NV + k];
-                fire(step(n, potentials[k], current, inverse, row, channel, LANES, kept), spikes + row * n.channels + channel, LANES);
+                K* keep_to = kept ? kept + row * across + kept_of<K>(channel) : nullptr;
+                fire(step(constants, n.delay, potentials[k], current, LANES, keep_to), spikes + row * n.channels + channel, LANES);
             }
     }
 }
@@ -117,7 +119,8 @@ template <typename X, typename K>
 void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, const K* kept, X* grad_current) {
     const int64_t vectors = m.outputs / LANES, rows = n.steps * n.images;
     std::vector<vec> gradients(rows * vectors);
-    const float inverse = 1.0f / n.v;
+    const Constants constants(n);
+    const int64_t across = kept_of<K>(n.channels);
 #pragma omp parallel for schedule(static)
     for (int64_t neuron = 0; neuron < n.images * vectors; ++neuron) {
         const int64_t image = neuron / vectors, k = neuron % vectors;
@@ -125,7 +128,9 @@ void linear_backward(const Neurons& n, const Matrix& m, const X* grad_spikes, co
         for (int64_t t = n.steps - 1; t >= 0; --t) {
             const int64_t row = t * n.images + image;
             const vec grad = read(grad_spikes + row * n.channels + k * LANES, LANES);
-            gradients[row * vectors + k] = step_back(n, adjoint, inverse, row, k * LANES, LANES, grad, kept, grad_current);
+            const K* from = kept + row * across + kept_of<K>(k * LANES);
+            gradients[row * vectors + k] = step_back(constants, n.delay, adjoint, grad, LANES, from);
+            write(gradients[row * vectors + k], grad_current + row * n.channels + k * LANES, LANES);
         }
     }
     const int64_t chunks = (m.inputs + CHUNK - 1) / CHUNK;

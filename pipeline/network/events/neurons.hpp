@@ -80,8 +80,6 @@ inline void write(const vec& value, bfloat16* to, int lanes) {  // round to near
 inline void fire(const ints& mask, float* to, int lanes) { store(mask & 0x3f800000, to, lanes); }
 inline void fire(const ints& mask, bfloat16* to, int lanes) { store(to_halves(mask & 0x3f80), to, lanes); }
 
-inline vec ones_where(const ints& mask) { return (vec)(mask & 0x3f800000); }
-
 // 1 - |u/v - 1|, the surrogate's triangle where it is positive; `inverse` is 1 / v.
 inline vec height(const vec& u, float inverse) { return 1.0f - (vec)((ints)(u * inverse - 1.0f) & 0x7fffffff); }
 inline void keep(const vec& u, float, float* kept, int lanes) { store(u, kept, lanes); }
@@ -121,20 +119,33 @@ struct Neurons {
     }
 };
 
+// What a step needs of them, copied: loops that write may then keep it in registers.
+struct Constants {
+    float leak, v, inverse, damping;
+    explicit Constants(const Neurons& n) : leak(n.leak), v(n.v), inverse(1.0f / n.v), damping(n.damping) {}
+};
+
+// f(delay, lanes), both known when compiled if there are LANES of them, so that loops have no branches for them.
+template <typename F>
+inline void with_delay_and_lanes(const Neurons& n, int lanes, F&& f) {
+    const auto with_lanes = [&](auto delay) { lanes == LANES ? f(delay, std::integral_constant<int, LANES>{}) : f(delay, lanes); };
+    n.delay ? with_lanes(std::true_type{}) : with_lanes(std::false_type{});
+}
+
 // How many K are kept of `channels` neurons.
 template <typename K>
 inline int64_t kept_of(int64_t channels) {
     return std::is_same_v<K, float> ? channels : level_bytes(channels);
 }
 
-// One step of LANES neurons from `channel` on at a place: integrates the current, keeps what is wanted, returns who fires.
+// One step of LANES neurons: integrates the current, keeps what is wanted, returns who fires.
 template <typename K>
-inline ints step(const Neurons& n, vec& potential, const vec& current, float inverse, int64_t place, int64_t channel, int lanes, K* kept) {
+inline ints step(const Constants k, bool delay, vec& potential, const vec& current, int lanes, K* kept) {
     const vec before = potential;
-    potential = n.leak * before + current - (before >= n.v ? all(n.v) : vec{});
-    const vec u = n.delay ? before : potential;
-    if (kept) keep(u, inverse, kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), lanes);
-    return u >= n.v;
+    potential = k.leak * before + current - (before >= k.v ? all(k.v) : vec{});
+    const vec u = delay ? before : potential;
+    if (kept) keep(u, k.inverse, kept, lanes);
+    return u >= k.v;
 }
 
 // One step of pooling neurons that receive `sum` spikes of a square; the equations are in pipeline/neuron/pool.py.
@@ -144,16 +155,12 @@ inline ints pool_step(const Neurons& n, vec& potential, const vec& sum) {
     return (n.delay ? before : potential) >= n.v;
 }
 
-// One step of the reverse scan of LANES neurons: returns dL/dI in full precision, writes it where wanted.
-template <typename X, typename K>
-inline vec step_back(const Neurons& n, vec& adjoint, float inverse, int64_t place, int64_t channel, int lanes, const vec& grad_spikes,
-                     const K* kept, X* grad_current) {
+// One step of the reverse scan of LANES neurons: returns dL/dI.
+template <typename K>
+inline vec step_back(const Constants k, bool delay, vec& adjoint, const vec& grad_spikes, int lanes, const K* kept) {
     const vec later = adjoint;
-    const vec g = slope(kept + place * kept_of<K>(n.channels) + kept_of<K>(channel), inverse, n.damping, lanes);
-    adjoint = g * (grad_spikes - n.v * later) + n.leak * later;
-    const vec gradient = n.delay ? later : adjoint;
-    if (grad_current) write(gradient, grad_current + place * n.channels + channel, lanes);
-    return gradient;
+    adjoint = slope(kept, k.inverse, k.damping, lanes) * (grad_spikes - k.v * later) + k.leak * later;
+    return delay ? later : adjoint;
 }
 
 }  // namespace
