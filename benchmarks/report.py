@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.agreement import sentences
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, UNTUNED
 from pipeline.files import write_text
 from pipeline.reporting.plot import DPI, OKABE_ITO, legend, new_figure, style
 
@@ -25,6 +25,7 @@ def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequ
         f"Machine: {rows[0]['machine']}." if rows else "",
     ]
     lines += ["", "## Targets", "", *(targets(rows) or ["No target could be computed from the cells measured."]), ""]
+    lines += [*ratio_table(rows), ""]
     lines += ["## Same spikes from the same weights?", "", *sentences(agreement), "", "## Measurements", ""]
     lines += [
         "Medians; min to max over the repeats; `x` is this project's images/s over the row's. `convolutions` is this network's "
@@ -47,6 +48,38 @@ def write_table(path: Path, rows: list[Row], agreement: list[Row], skipped: Sequ
     if missing := not_measured(rows, skipped):
         lines += ["", "## Not measured", "", *missing]
     write_text(path, "\n".join(lines) + "\n")
+
+
+RATIOS = (
+    ("training, peers at the same batch", "train", True, ""),
+    ("training, each peer's better batch", "train", False, ""),
+    ("training, peers as their tutorials run them, same batch", "train", True, UNTUNED),
+    ("inference, peers at the same batch", "infer", True, ""),
+    ("inference, each peer's better batch", "infer", False, ""),
+)
+
+
+def ratio_table(rows: list[Row], batch: int = 64) -> list[str]:
+    """This project's images/s at one batch over the fastest peer's, one column per network and T."""
+    columns = sorted({(row["steps"], row["network"]) for row in rows})
+    lines = [
+        f"## Images per second at batch {batch} over the fastest peer's", "",
+        "| | " + " | ".join(f"{network}, T = {steps}" for steps, network in columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]  # fmt: skip
+    for label, mode, same_batch, suffix in RATIOS:
+        cells = []
+        for steps, network in columns:
+            ours = find(rows, "bloctrain", network, steps, batch, mode)
+            peers = [
+                row["images_per_s"] for row in rows
+                if row["implementation"] in [peer + suffix for peer in PEERS] and row["network"] == network
+                and row["steps"] == steps and row["mode"] == mode and (row["batch"] == batch or not same_batch)
+            ]  # fmt: skip
+            cells.append(f"{ours['images_per_s'] / max(peers):.1f}x" if ours and peers else "")
+        if any(cells):
+            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def not_measured(rows: list[Row], skipped: Sequence[tuple[Row, str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 Writes reports/benchmark/throughput.json (one row per implementation, network, steps, batch and mode), throughput.md,
 throughput.png and agreement.json. First it checks that all emit the same spikes, then it finds each
-implementation's best configuration, then it measures: first training at T = 25, three times, then the rest.
+implementation's best configuration, in training and in inference, then it measures: training at T = 25, then the rest.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.agreement import compare, sentences
 from benchmarks.networks import NETWORKS, paper_bytes_per_image, resnet9
-from benchmarks.peers import PEERS, installed
+from benchmarks.peers import PEERS, UNTUNED, installed
 from benchmarks.report import write_figure, write_table
 from benchmarks.run import Runner, describe_configuration, machine
 from pipeline.files import write_json
@@ -34,12 +34,14 @@ PEER_CANDIDATES: list[dict[str, Any]] = [
     {"precision": precision, "channels_last": last, "keep_freed_memory": True}
     for precision, last in (("32", False), ("32", True), ("bf16", True))
 ]
+PEER_DEFAULT = {"precision": "32", "channels_last": False, "keep_freed_memory": False}
+"""A peer as its tutorials run it; measured beside its best configuration where training at T = 25 is."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each important cell (default 5)")
-    parser.add_argument("--minutes", type=float, default=25.0, help="time budget (default 25); what does not fit is skipped")
+    parser.add_argument("--repeats", type=int, default=3, help="measurements of each cell (default 3)")
+    parser.add_argument("--minutes", type=float, default=90.0, help="time budget (default 90); what does not fit is skipped")
     parser.add_argument("--only", nargs="+", choices=[*OWN, *PEERS], help="implementations to measure (default: all installed)")
     parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile on the peers (minutes when cold)")
     parser.add_argument("--smoke", action="store_true", help="one repeat, batch 4, T = 5: does everything run?")
@@ -67,32 +69,34 @@ def main(arguments: list[str] | None = None) -> None:
 
 def calibrate(
     runner: Runner, names: list[str], cells: list[Cell], smoke: bool, compiling: bool
-) -> dict[tuple[str, int, int], dict[str, Any]]:
-    """The fastest configuration of each implementation by (implementation, steps, batch), on the first block in training.
+) -> dict[tuple[str, int, int, str], dict[str, Any]]:
+    """The fastest configuration of each implementation by (implementation, steps, batch, mode), on the first block.
 
     A peer is tried in float32 and bf16 autocast, contiguous and channels last, then without `keep_freed_memory`, then
     with its neurons compiled (`COMPILED`); this project in micro-batches of several sizes. With T = 100 peers take over
     what was best with T = 25, uncompiled, for the unrolled loop takes minutes to compile; micro-batches are tried again.
     """
-    best: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for steps, batch in dict.fromkeys((cell[1], cell[2]) for cell in cells):
+    best: dict[tuple[str, int, int, str], dict[str, Any]] = {}
+    for steps, batch, mode in dict.fromkeys((cell[1], cell[2], cell[3]) for cell in cells):
         for name in names:
             if smoke:
-                best[name, steps, batch] = _own(name, 4) if name in OWN else PEER_CANDIDATES[0]
+                how = _own(name, 4) if name in OWN else PEER_CANDIDATES[0]
             elif name in OWN:
                 # The float32 network is a reference and takes over what was best in bf16.
                 sizes = [8, 16, 32] if steps <= 25 else [4, 8, 16]
                 tried = [] if name == OWN[1] else [_own(name, size) for size in sizes if size <= batch]
-                reference = best.get((OWN[0], steps, batch), _own(name, 16))
-                best[name, steps, batch] = _fastest(runner, name, steps, batch, tried) or _own(name, reference["micro_batch"])
-            elif (name, 25, batch) in best:
-                best[name, steps, batch] = {key: value for key, value in best[name, 25, batch].items() if key != "compile"}
+                reference = best.get((OWN[0], steps, batch, mode), _own(name, 16))
+                how = _fastest(runner, name, (BLOCK, steps, batch, mode), tried) or _own(name, reference["micro_batch"])
+            elif (name, 25, batch, mode) in best:
+                how = {key: value for key, value in best[name, 25, batch, mode].items() if key != "compile"}
             else:
-                found = _fastest(runner, name, steps, batch, PEER_CANDIDATES) or PEER_CANDIDATES[0]
+                cell = (BLOCK, steps, batch, mode)
+                found = _fastest(runner, name, cell, PEER_CANDIDATES) or PEER_CANDIDATES[0]
                 more = [found, found | {"keep_freed_memory": False}]
                 more += [found | {"compile": True}] if compiling and name in COMPILED else []
-                best[name, steps, batch] = _fastest(runner, name, steps, batch, more) or found
-            print(f"best of {name} at T={steps}, batch {batch}: {', '.join(describe_configuration(best[name, steps, batch]))}")
+                how = _fastest(runner, name, cell, more) or found
+            best[name, steps, batch, mode] = how
+            print(f"best of {name} at T={steps}, batch {batch}, {mode}: {', '.join(describe_configuration(how))}", flush=True)
     return best
 
 
@@ -100,10 +104,10 @@ def _own(name: str, micro_batch: int) -> dict[str, Any]:
     return {"precision": "bf16" if name == "bloctrain" else "32", "micro_batch": micro_batch}
 
 
-def _fastest(runner: Runner, name: str, steps: int, batch: int, candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _fastest(runner: Runner, name: str, cell: Cell, candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
     rates = []
     for how in candidates:
-        row = runner.run(_order(name, (BLOCK, steps, batch, "train"), how))
+        row = runner.run(_order(name, cell, how))
         rates.append(row["images_per_s"] if row else 0.0)
     return candidates[rates.index(max(rates))] if rates and max(rates) > 0 else None
 
@@ -114,28 +118,29 @@ def _order(name: str, cell: Cell, how: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_cells(
-    runner: Runner, best: dict[tuple[str, int, int], dict[str, Any]], cells: list[Cell], repeats: int
+    runner: Runner, best: dict[tuple[str, int, int, str], dict[str, Any]], cells: list[Cell], repeats: int
 ) -> list[dict[str, Any]]:
-    """The important cells three times, the others once, the important ones again as long as there is time.
+    """The important cells `repeats` times, then the others as often as there is time for, up to `repeats`.
 
     Each cell runs all implementations in turn, starting with another one each time.
     """
-    names = list(dict.fromkeys(name for name, _, _ in best))
-    with_rate = [*names, "convolutions"] if OWN[0] in names else names
+    names = list(dict.fromkeys(name for name, *_ in best))
+    peers = [name for name in names if name in PEERS]
     measured = []
     focus = [cell for cell in cells if cell in FOCUS]
     rest = [cell for cell in cells if cell not in FOCUS]
-    rounds = [(repeat, focus) for repeat in range(repeats)]
-    rounds.insert(min(3, repeats), (0, rest))
-    for repeat, chosen_cells in rounds:
-        for cell in chosen_cells:
-            chosen = with_rate if cell[3] == "train" and cell[1] <= 25 else [name for name in names if name != OWN[1]]
-            shift = repeat % len(chosen)
-            for name in chosen[shift:] + chosen[:shift]:
-                how = best[OWN[0] if name == "convolutions" else name, cell[1], cell[2]]
-                row = runner.run(_order(name, cell, how))
-                if row:
-                    measured.append(row | {"repeat": repeat})
+    for repeat, cell in [(repeat, cell) for chosen in (focus, rest) for repeat in range(repeats) for cell in chosen]:
+        chosen = {name: best[name, *cell[1:]] for name in names if name != OWN[1] or (cell[3] == "train" and cell[1] <= 25)}
+        if cell[3] == "train" and cell[1] <= 25 and OWN[0] in names:
+            chosen["convolutions"] = best[OWN[0], *cell[1:]]
+        if cell in FOCUS:
+            chosen |= {name + UNTUNED: PEER_DEFAULT for name in peers}
+        order = list(chosen)
+        shift = repeat % len(order)
+        for name in order[shift:] + order[:shift]:
+            row = runner.run(_order(name, cell, chosen[name]))
+            if row:
+                measured.append(row | {"repeat": repeat})
     return measured
 
 

@@ -4,6 +4,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 PEERS = ("spikingjelly", "snntorch", "norse")
+UNTUNED = "-untuned"
+"""Ends the name of a peer that runs as its tutorials run it."""
 
 
 def installed() -> list[str]:
@@ -13,4 +15,4 @@ def installed() -> list[str]:
 
 def neurons_of(name: str):
     """The neuron factories and the stated differences of a peer (a `common.Peer`)."""
-    return import_module(f"benchmarks.peers.{name}").PEER
+    return import_module(f"benchmarks.peers.{name.removesuffix(UNTUNED)}").PEER

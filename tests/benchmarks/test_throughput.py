@@ -11,7 +11,7 @@ import torch
 from benchmarks.convolutions import convolutions_step
 from benchmarks.measure import saved_bytes_per_image
 from benchmarks.networks import NETWORKS, build, paper_bytes_per_image, random_spikes, resnet9
-from benchmarks.report import not_measured, targets
+from benchmarks.report import not_measured, ratio_table, targets
 from benchmarks.run import Runner
 from pipeline.training.feed import time_major
 
@@ -80,11 +80,12 @@ def test_a_measurement_that_does_not_fit_is_skipped_with_its_reason():
     assert not_measured([{name: order[name] for name in CELL}], runner.skipped) == []  # a repeat left out is no gap
 
 
-def test_targets_compare_with_the_best_peer_at_the_batch_and_at_its_own_best():
-    def row(name, batch, speed, saved):
-        return {"implementation": name, "network": "resnet9", "steps": 25, "batch": batch, "mode": "train", "images_per_s": speed,
-                "images_per_s_by_repeat": {"0": speed}, "saved_bytes_per_image": saved, "paper_bytes_per_image": 4e6}  # fmt: skip
+def row(name, batch, speed, saved=None, mode="train"):
+    return {"implementation": name, "network": "resnet9", "steps": 25, "batch": batch, "mode": mode, "images_per_s": speed,
+            "images_per_s_by_repeat": {"0": speed}, "saved_bytes_per_image": saved, "paper_bytes_per_image": 4e6}  # fmt: skip
 
+
+def test_targets_compare_with_the_best_peer_at_the_batch_and_at_its_own_best():
     rows = [row("bloctrain", 64, 200.0, 1e6), row("norse", 64, 40.0, 8e6), row("snntorch", 64, 50.0, 9e6),
             row("norse", 16, 80.0, 8e6), row("convolutions", 64, 400.0, None)]  # fmt: skip
     text = "\n".join(targets(rows))
@@ -93,3 +94,13 @@ def test_targets_compare_with_the_best_peer_at_the_batch_and_at_its_own_best():
     assert "**50%**" in text
     assert "**0.25x** the paper's accounting" in text
     assert "**0.12x** the best peer's (Norse" in text
+
+
+def test_ratios_are_over_the_fastest_peer_and_leave_untuned_peers_to_their_own_line():
+    rows = [row("bloctrain", 64, 200.0), row("norse", 64, 40.0), row("snntorch", 64, 50.0), row("norse", 16, 80.0),
+            row("norse-untuned", 64, 20.0), row("bloctrain", 64, 900.0, mode="infer")]  # fmt: skip
+    lines = ratio_table(rows)
+    assert "| training, peers at the same batch | 4.0x |" in lines
+    assert "| training, each peer's better batch | 2.5x |" in lines
+    assert "| training, peers as their tutorials run them, same batch | 10.0x |" in lines
+    assert not [line for line in lines if "inference" in line]  # no peer was measured there
