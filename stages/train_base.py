@@ -7,8 +7,7 @@ from stages.command import run_block_stage
 
 
 def main(params: Params, key: str) -> None:
-    if train_base(params, key):
-        forward_base(params, key)
+    train_base(params, key, then=forward_base)
 
 
 if __name__ == "__main__":

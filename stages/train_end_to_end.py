@@ -7,8 +7,7 @@ from stages.command import run_block_stage
 
 
 def main(params: Params, key: str) -> None:
-    if train_end_to_end(params, key):
-        forward_end_to_end(params, key)
+    train_end_to_end(params, key, then=forward_end_to_end)
 
 
 if __name__ == "__main__":

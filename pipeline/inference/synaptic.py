@@ -43,5 +43,6 @@ def _conv(spikes: Tensor, kernel: int, stride: int) -> Tensor:
     """Spike-to-position contacts per image `[B]`: for each output position the spikes in its receptive field."""
     active = (spikes != 0).float().sum(2, keepdim=True)
     ones = torch.ones(1, 1, kernel, kernel, device=spikes.device)
-    contacts = conv2d(active.flatten(0, 1), ones, stride=stride, padding=kernel // 2)
+    with torch.autocast(spikes.device.type, enabled=False):  # bfloat16 counts to 256 only
+        contacts = conv2d(active.flatten(0, 1), ones, stride=stride, padding=kernel // 2)
     return contacts.unflatten(0, spikes.shape[:2]).sum((0, 2, 3, 4), dtype=torch.float64).cpu()

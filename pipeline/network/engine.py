@@ -1,5 +1,7 @@
 """What computes synapses and neurons: the readable reference under automatic differentiation, or faster ways to the same."""
 
+import functools
+from collections.abc import Callable
 from types import ModuleType
 from typing import Literal, NamedTuple
 
@@ -20,11 +22,12 @@ class Engine(NamedTuple):
     line: str
 
 
+@functools.cache
 def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     """The engine for `compute.kernel` on a device in a precision.
 
     `auto` takes compiled kernels on CPUs, in bf16 with event-driven synapses; in float32 it keeps the order of the
-    reference's sums.
+    reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses.
 
     Raises:
         UserError: `fused` or `events` was asked for where it cannot be had.
@@ -34,15 +37,26 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     if kernel == "lean":
         return Engine(scans, False, "neurons: lean scans in torch operations (compute.kernel: lean)")
     events = kernel == "events" or (kernel == "auto" and precision == "bf16")
-    why = "compiled kernels are for CPUs" if device != "cpu" else ""
-    if not why:
-        try:
-            load_library()
-            if events:
-                load_events()
-            return Engine(fused_scans, events, f"neurons: compiled kernels{'; spikes drive the synapses' if events else ''}")
-        except KernelsUnavailable as error:
-            why = str(error)
-    if kernel in ("fused", "events"):
-        raise UserError(f"params.yaml: compute.kernel is {kernel} but {why}; install a C++ compiler, or use kernel: auto")
-    return Engine(scans, False, f"neurons: lean scans in torch operations ({why})")
+    dense_why = events_why = "compiled kernels are for CPUs"
+    if device == "cpu":
+        dense_why = _trouble(load_library)
+        events_why = dense_why or (_trouble(load_events) if events else "")
+    why = events_why if kernel == "events" else dense_why
+    if why and kernel in ("fused", "events"):
+        raise UserError(f"params.yaml: compute.kernel is {kernel} but {why}; change that, or use kernel: auto")
+    if dense_why:
+        return Engine(scans, False, f"neurons: lean scans in torch operations ({dense_why})")
+    if not events:
+        return Engine(fused_scans, False, "neurons: compiled kernels")
+    if events_why:
+        return Engine(fused_scans, False, f"neurons: compiled kernels; dense synapses ({events_why})")
+    return Engine(fused_scans, True, "neurons: compiled kernels; spikes drive the synapses")
+
+
+def _trouble(load: Callable[[], object]) -> str:
+    """Why `load` finds no kernels; empty where it does."""
+    try:
+        load()
+    except KernelsUnavailable as error:
+        return str(error)
+    return ""

@@ -43,7 +43,7 @@ class SpikingConv(nn.Module):
 
     def forward(self, spikes: Tensor, unit_input: Tensor | None = None, pool: int = 1) -> Tensor:
         """Spikes `[T, B, C', H', W']` of spikes `[T, B, C, H, W]` and the unit's input, where there is a shortcut; with `pool`
-        above 1, those of the pooling neurons after this layer."""
+        above 1, those of the pooling neurons after this layer, where it `can_pool`."""
         plan = self.plan
         if self.engine.scans is not None:
             main, extra = Synapse(spikes, self.weight, plan.stride, plan.signed), None
@@ -53,8 +53,7 @@ class SpikingConv(nn.Module):
         current = conv2d(spikes.flatten(0, 1), self.weight, stride=plan.stride, padding=KERNEL // 2)
         if unit_input is not None and self.shortcut is not None:
             current = current + conv2d(unit_input.flatten(0, 1), self.shortcut, stride=plan.stride_shortcut)
-        spikes = lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
-        return pool_and_fire(spikes, pool, self.neuron.threshold, self.neuron.delay) if pool > 1 else spikes
+        return lif(current.unflatten(0, spikes.shape[:2]), self.neuron)
 
 
 class SpikingPool(nn.Module):

@@ -13,22 +13,25 @@ from torch.nn.functional import avg_pool2d
 
 def pool_and_fire(spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
     """Spikes `[T, B, C, H // size, W // size]` in {0, 1} of spikes `[T, B, C, H, W]`; `delay` as in `lif`."""
-    time, batch = spikes.shape[:2]
-    pooled = avg_pool2d(spikes.flatten(0, 1), size).unflatten(0, (time, batch))
-    return _IntegrateAndFire.apply(pooled, threshold, delay)
+    return _IntegrateAndFire.apply(average(spikes, size), threshold, delay).to(spikes.dtype)
+
+
+def average(spikes: Tensor, size: int) -> Tensor:
+    """Means over squares `[T, B, C, H // size, W // size]`, at least in float32: bfloat16 would round most of them."""
+    wide = torch.promote_types(spikes.dtype, torch.float32)
+    return avg_pool2d(spikes.to(wide).flatten(0, 1), size).unflatten(0, spikes.shape[:2])
 
 
 def integrate_and_fire(current: Tensor, threshold: float, delay: int) -> Tensor:
     """Spikes `[T, ...]` of the input current `[T, ...]`: the recursion above, without a gradient."""
-    dtype = torch.promote_types(current.dtype, torch.float32)
     spikes = torch.empty_like(current)
-    potential = torch.zeros_like(current[0], dtype=dtype)
+    potential = torch.zeros_like(current[0])
     spike = torch.zeros_like(potential)
     for t in range(len(current)):
         if delay:
             spikes[t] = spike
         potential = potential + current[t] - threshold * spike
-        spike = (potential >= threshold).to(dtype)
+        spike = (potential >= threshold).to(current.dtype)
         if not delay:
             spikes[t] = spike
     return spikes

@@ -5,11 +5,10 @@ The same signatures as `pipeline.neuron.fused.scans`, whose compiled kernels rep
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from pipeline.neuron.levels import pack_levels, unpack_levels
 from pipeline.neuron.lif import LIF, forward_scan, reverse_scan
-from pipeline.neuron.pool import integrate_and_fire
+from pipeline.neuron.pool import average, integrate_and_fire
 
 
 def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
@@ -37,8 +36,7 @@ def lif_backward(grad_spikes: Tensor, kept: Tensor, like: Tensor, neuron: LIF) -
 
 def pool_forward(spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
     """Pooled spikes `[T, B, C, H // size, W // size]`."""
-    pooled = avg_pool2d(spikes.flatten(0, 1), size).unflatten(0, spikes.shape[:2])
-    return integrate_and_fire(pooled, threshold, delay)
+    return integrate_and_fire(average(spikes, size), threshold, delay).to(spikes.dtype)
 
 
 def pool_backward(grad_spikes: Tensor, shape: torch.Size, size: int, threshold: float, delay: int) -> Tensor:

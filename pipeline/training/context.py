@@ -12,7 +12,7 @@ from pipeline.encoding import FIXED, Encoder
 from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
-from pipeline.network.engine import choose_engine
+from pipeline.network.engine import Engine, choose_engine
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
@@ -22,10 +22,11 @@ from pipeline.training.weights import load_into
 
 @dataclass(frozen=True)
 class Context:
-    """The parameters with a launched Fabric, the encoder and the prepared manifest."""
+    """The parameters with a launched Fabric, the engine it takes, the encoder and the prepared manifest."""
 
     params: Params
     fabric: Fabric
+    engine: Engine
     encoder: Encoder
     channels: int
     class_names: list[str]
@@ -35,10 +36,11 @@ class Context:
         """Read the manifest and the encoder, and launch `devices` processes."""
         manifest = read_json("data/prepared/manifest.json")
         fabric = make_fabric(params.compute, devices)
+        engine = choose_engine(params.compute.kernel, fabric.device.type, params.compute.precision)
         if fabric.is_global_zero:
-            print(choose_engine(params.compute.kernel, fabric.device.type, params.compute.precision).line, flush=True)
+            print(engine.line, flush=True)
         encoder = Encoder.load(block_folder("b0") / "encoder.json")
-        return cls(params, fabric, encoder, manifest["image_shape"][0], manifest["class_names"])
+        return cls(params, fabric, engine, encoder, manifest["image_shape"][0], manifest["class_names"])
 
     @property
     def cached(self) -> int:
@@ -54,7 +56,8 @@ class Context:
         return EncodedFeed(prepared, self.encoder, split, self.cached, self.params.training.augmentation)
 
     def training_feed(self, key: str, prepared: Prepared, split: str, variant: str = "") -> Feed:
-        """Input spikes of block `key` for training on `split`, from the features of the block before it.
+        """Input spikes of block `key` for training on `split`: cached features of the block before it, or images encoded
+        anew and, behind the first block, sent through the frozen blocks.
 
         `variant` is the sub-folder of the blocks' folders to look in: base, or none.
         """

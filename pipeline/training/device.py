@@ -1,6 +1,7 @@
 """Devices, precision and processes, through Lightning Fabric: the same code on CPU and CUDA."""
 
 import ctypes
+import os
 from typing import Literal, TypeVar
 
 import torch
@@ -29,12 +30,13 @@ def make_fabric(compute: ComputeParams, devices: int = 1) -> Fabric:
         )
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    if compute.threads or devices > 1:
-        torch.set_num_threads(compute.threads or max(1, torch.get_num_threads() // devices))
+    torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
     strategy = "ddp" if devices > 1 else "auto"
     fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, precision=PRECISION[compute.precision])
     fabric.launch()
+    if compute.threads or devices > 1:  # after the launch, which sets them too
+        torch.set_num_threads(compute.threads or max(1, (os.cpu_count() or 1) // devices))
     return fabric
 
 

@@ -8,11 +8,18 @@ import numpy as np
 
 from pipeline.seeding import digest_of
 
+PARTS = 256
+
+
+def dropped(share: float) -> float:
+    """The share that `keep_mask` drops: `share` to the next 1/256, as inputs are kept by a random byte each."""
+    return round(PARTS * share) / PARTS
+
 
 def keep_mask(rows: np.ndarray, inputs: int, share: float, *purpose: object) -> np.ndarray:
-    """bool `[B, inputs]`: which inputs the images `rows` keep, each with probability 1 - share to 1/256; the same for a row and
-    `purpose` whatever the other rows."""
-    key, lowest = digest_of("dropout", *purpose), round(256 * share)
+    """bool `[B, inputs]`: which inputs the images `rows` keep, each with probability 1 - dropped(share); the same for a row
+    and `purpose` whatever the other rows."""
+    key, lowest = digest_of("dropout", *purpose), round(PARTS * dropped(share))
     mask = np.empty((len(rows), inputs), dtype=bool)
     for position, row in enumerate(rows):
         stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.data import Prepared, augment
 from pipeline.encoding import FIXED, Encoder, SpikeFile
-from pipeline.files import read_arrays
+from pipeline.files import damaged, read_arrays
 from pipeline.network import Trunk
 
 
@@ -50,13 +50,16 @@ class CachedFeed:
     def __init__(self, folder: Path, split: str, realisations: int = 0):
         names = [f"{split}_r{r}" for r in range(realisations)] if realisations else [split]
         self.files = [SpikeFile(folder / name) for name in names]
-        stored = folder / f"{split}_rows.npz"
-        self.rows = read_arrays(stored)["rows"] if stored.exists() else np.arange(len(self.files[0]))
+        self.stored = folder / f"{split}_rows.npz"
+        self.rows = read_arrays(self.stored)["rows"] if self.stored.exists() else np.arange(len(self.files[0]))
 
     def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
         """int8 `[B, T, H, W, C]`."""
         file = self.files[0 if realisation == FIXED else realisation % len(self.files)]
-        return file.read(np.searchsorted(self.rows, rows))
+        places = np.searchsorted(self.rows, rows)
+        if not np.array_equal(self.rows.take(places, mode="clip"), rows):
+            raise damaged(self.stored, "images asked for are not in it")
+        return file.read(places)
 
     def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
         return time_major(host, device, dtype)

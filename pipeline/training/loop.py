@@ -19,7 +19,7 @@ from pipeline.network import Block, Dropout
 from pipeline.neuron.precision import spike_dtype
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import to_device
-from pipeline.training.dropout import keep_mask
+from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, read_ahead
 from pipeline.training.resume import Checkpoint
 
@@ -66,6 +66,7 @@ def fit(
     block = to_device(fabric, block)
     optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate, fused=True)
     history = checkpoint.load(block, optimizer)
+    fabric.barrier()  # all have loaded before the first saves anew or cleans up
     for epoch in range(len(history), epochs):
         rate = learning_rate * _decay(params.training.schedule, epoch, epochs)
         for group in optimizer.param_groups:
@@ -128,7 +129,7 @@ def _dropout(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, na
     if not share:
         return None
     mask = keep_mask(rows, block.classifier_inputs, share, params.seed, name, micro.part.split, epoch)
-    return Dropout(torch.from_numpy(mask).to(fabric.device), share)
+    return Dropout(torch.from_numpy(mask).to(fabric.device), dropped(share))
 
 
 def accumulate(

@@ -6,10 +6,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import torch
 
 from pipeline.config.schema import Params
 from pipeline.data import load_prepared
-from pipeline.files import write_csv, write_json
+from pipeline.files import missing, write_csv, write_json
 from pipeline.layout import base_folder, block_folder, end_to_end_folder
 from pipeline.network import Block, build_block
 from pipeline.training.context import Context, joint_targets, load_groups
@@ -18,6 +19,7 @@ from pipeline.training.loop import HISTORY, EpochRow, TrainingSet, fit
 from pipeline.training.resume import Checkpoint, training_digest
 from pipeline.training.weights import save_weights
 
+Step = Callable[[Params, str], None]
 RELEVANT = {"seed", "data", "encoding", "neuron", "network", "blocks", "training", "features", "compute"}
 
 
@@ -45,43 +47,42 @@ def train_block(params: Params, key: str) -> None:
     )  # fmt: skip
 
 
-def train_base(params: Params, key: str) -> bool:
-    """BlocTrain-base (section 6.3): the block on all classes and all training images, earlier base blocks frozen.
-
-    Returns whether this process is the one that goes on with the results.
-    """
+def train_base(params: Params, key: str, then: Step) -> None:
+    """BlocTrain-base (section 6.3): the block on all classes and all training and validation images, earlier base blocks
+    frozen. `then` makes what else the stage writes; a stage killed in it resumes after the training."""
     block = params.blocks[key]
     context = Context.open(params, params.compute.devices)
     network = build_block(params, [key], context.channels, len(context.class_names), False, f"base {key}")
     inputs = _inputs(block.prev, "base" if block.prev != "b0" else "")
     parts = _all_images(context, key, "base")
-    return _train(context, network, parts, f"base {key}", block.learning_rate, base_folder(key), inputs)
+    _train(context, network, parts, f"base {key}", block.learning_rate, base_folder(key), inputs, then=lambda: then(params, key))
 
 
-def train_end_to_end(params: Params, key: str) -> bool:
-    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only.
-
-    Returns whether this process is the one that goes on with the results.
-    """
+def train_end_to_end(params: Params, key: str, then: Step) -> None:
+    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only; `then` as in
+    `train_base`."""
     context = Context.open(params, params.compute.devices)
     name, rate = f"end to end {key}", params.training.end_to_end_learning_rate
     network = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, name)
     parts = _all_images(context, "b1", "end_to_end")
-    return _train(context, network, parts, name, rate, end_to_end_folder(key), _inputs("b0"))
+    _train(context, network, parts, name, rate, end_to_end_folder(key), _inputs("b0"), then=lambda: then(params, key))
 
 
 def _train(
     context: Context, network: Block, parts: list[TrainingSet], name: str, learning_rate: float, folder: Path,
     inputs: list[Path], described: dict[str, Any] | None = None, validate: Callable[[Block], float] | None = None,
-) -> bool:  # fmt: skip
-    """Train or resume, then write the results, in the first process; returns whether this is the first process."""
+    then: Callable[[], None] | None = None,
+) -> None:  # fmt: skip
+    """Train or resume; the first process then writes the results and goes on with `then`."""
     params, first = context.params, context.fabric.is_global_zero
-    relevant = {"name": name, "params": params.model_dump(mode="json", include=RELEVANT)} | (described or {})
+    relevant = {"name": name, "params": params.model_dump(mode="json", include=RELEVANT), "engine": context.engine.line,
+                "torch": torch.__version__} | (described or {})  # fmt: skip
     with Checkpoint(training_digest(relevant, inputs), first) as checkpoint:
         history = fit(context.fabric, params, network, parts, name, learning_rate, checkpoint, validate)
         if first:
             _write(folder, network, history, sum(len(part.rows) for part in parts))
-    return first
+            if then:
+                then()
 
 
 def class_rows(label: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,6 +104,8 @@ def _all_images(context: Context, key: str, variant: str) -> list[TrainingSet]:
 def _inputs(prev: str, variant: str = "") -> list[Path]:
     prepared = [Path("data/prepared/manifest.json"), block_folder("b0") / "encoder.json"]
     features = block_folder(prev) / variant / "features"
+    if not features.is_dir():
+        raise missing(features)
     return prepared + sorted(path for path in features.iterdir() if path.suffix in (".npy", ".safetensors"))
 
 

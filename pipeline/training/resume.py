@@ -87,6 +87,10 @@ class Checkpoint:
             index, key = name.split("/")
             state.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for weight, moments in optimizer.state.items():  # a fused optimiser takes them to lie in memory as the weight does
+            for name, value in moments.items():
+                if value.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(value)
         return history
 
 

@@ -49,3 +49,18 @@ def test_classifier_spikes_count_every_output(make_params):
     fired = int(out.sum())
     assert fired == 1
     assert operations.tolist() == [9 * 1 + fired * 7 + 0 * (10 + 1)]
+
+
+def test_counts_above_256_are_exact_in_bfloat16(make_params):
+    """A place with 301 spikes, which bfloat16 would round to 300."""
+    layers = [{"kind": "conv", "channels": 512, "stride": 1}, {"kind": "conv", "channels": 4}]
+    params = make_params({"data.image_size": 6, "blocks.b1.layers": layers, "blocks.b1.hidden": 0})
+    block = build_block(params, ["b1"], 1, 10, False, "test")
+    with torch.no_grad():
+        first, second = (block.trunk.layers[name].weight for name in ("b1_0", "b1_1"))
+        first.zero_(), second.zero_()
+        first[:301, 0, 1, 1] = 1.0
+    spikes = spikes_at((0, 3, 3), steps=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        operations, _ = synaptic_operations(block, spikes)
+    assert operations.tolist() == [9 * 512 + 301 * 9 * 4]

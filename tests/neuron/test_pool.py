@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.neuron import pool_and_fire
+from pipeline.neuron import pool_and_fire, scans
 
 
 def constant(mean, time, size=2):
@@ -102,3 +102,13 @@ def test_low_precision_input(dtype):
     spikes = pool_and_fire(torch.full((600, 1, 1, 2, 2), 1 / 512).to(dtype), 2, 1.0, 0)
     assert spikes.dtype == dtype
     assert spikes.flatten().nonzero().tolist() == [[511]]
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_bfloat16_gives_the_spikes_of_float32(size):
+    """A mean over nine or 25 places is none of bfloat16's numbers."""
+    spikes = (torch.rand(60, 3, 17, 15, 15, generator=torch.Generator().manual_seed(size)) < 0.3).float()
+    expected = pool_and_fire(spikes, size, 0.7, 0)
+    assert 0.1 < expected.mean() < 0.9
+    for pool in (pool_and_fire, scans.pool_forward):
+        assert torch.equal(pool(spikes.bfloat16(), size, 0.7, 0).float(), expected)

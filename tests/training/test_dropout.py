@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 from pipeline.network import Dropout, build_block
 from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
-from pipeline.training.dropout import keep_mask
+from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.loop import _dropout, _plan, accumulate
 
 
@@ -21,6 +21,16 @@ def test_a_mask_belongs_to_its_row_and_purpose():
         assert not np.array_equal(mask, keep_mask(rows, 5000, 0.4, *other))
     assert mask.mean() == pytest.approx(0.6, abs=0.02)
     assert not np.array_equal(mask[0], mask[1])
+
+
+def test_currents_count_for_the_share_that_the_masks_drop(make_params):
+    masks = keep_mask(np.arange(400), 5000, 0.2, "test")
+    assert dropped(0.2) == 51 / 256
+    assert 1 - masks.mean() == pytest.approx(51 / 256, abs=0.0009)  # three standard errors; 0.2 itself is 0.0008 away
+    params, part = make_params({"training.dropout": 0.2}), training_set(8)
+    block = build_block(params, ["b1"], 1, CLASSES, False, "b1")
+    (micro,) = _plan([part], 8, 8, numpy_generator(0), 0, 1)
+    assert _dropout(make_fabric(params.compute), params, block, micro, "b1", 0).share == dropped(0.2)
 
 
 @pytest.mark.parametrize("kernel", ["reference", "lean", "fused", "events"])

@@ -90,3 +90,13 @@ def test_read_ahead_raises_the_error_of_a_read():
 
     with pytest.raises(OSError, match="gone"):
         list(read_ahead([lambda: np.zeros(1), fail]))
+
+
+def test_a_cache_without_the_images_asked_for_is_one_line(tmp_path, refusal):
+    spikes = np.zeros((2, 5, 2, 3, 3), np.int8)
+    write_spikes(tmp_path / "train_r0", iter([spikes]), 2, signed=False)
+    write_arrays(tmp_path / "train_rows.npz", {"rows": np.array([2, 5])})
+    for rows in ([3], [2, 9]):
+        assert "train_rows.npz: cannot be read (images asked for are not in it)" in refusal(
+            CachedFeed(tmp_path, "train", 1).read, np.array(rows), 0
+        )

@@ -129,8 +129,19 @@ class KilledError(Exception):
     pass
 
 
+EVENTS = {"device": "cpu", "micro_batch": 16, "kernel": "events"}
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"training.schedule": "cosine"}, {"training.dropout": 0.5}], ids=["", "cosine", "dropout"]
+    "changes",
+    [
+        {},
+        {"training.schedule": "cosine"},
+        {"training.dropout": 0.5},
+        {"compute": EVENTS},
+        {"compute": EVENTS | {"precision": "bf16"}},
+    ],
+    ids=["", "cosine", "dropout", "events", "events in bf16"],
 )
 def test_a_resumed_training_ends_with_the_same_bits(changes, folder, make_params, capsys):
     params, parts = make_params(changes), [training_set(40, hcd=True), training_set(9, 1, hcd=True)]

@@ -6,9 +6,13 @@ from safetensors.numpy import load_file
 from pipeline.data import prepare
 from pipeline.layout import base_folder, block_folder
 from pipeline.partition.steps import hcd_step, partition_step
-from pipeline.training.methods import train_base, train_block
+from pipeline.training.methods import train_base, train_block, train_end_to_end
 from pipeline.training.outputs import forward_base, forward_block
 from stages.encode import main as encode
+
+
+class KilledError(Exception):
+    pass
 
 
 def run_two_blocks(params):
@@ -19,8 +23,7 @@ def run_two_blocks(params):
         forward_block(params, key)
         hcd_step(params, key)
         partition_step(params, key)
-        train_base(params, key)
-        forward_base(params, key)
+        train_base(params, key, then=forward_base)
 
 
 @pytest.mark.parametrize("augmentation", ["none", "flip", "crop_flip"])
@@ -51,3 +54,30 @@ def test_recomputed_features_train_in_bf16_with_every_engine(folder, make_params
     }  # fmt: skip
     run_two_blocks(make_params(changes))
     assert (block_folder("b2") / "block.safetensors").exists()
+
+
+@pytest.mark.parametrize("train", [train_base, train_end_to_end])
+def test_a_stage_killed_after_its_training_does_not_train_again(train, folder, make_params, capfd):
+    params = make_params({"training.epochs": 1})
+    prepare(params.data, params.seed)
+    encode(params)
+
+    def killed(*_):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train(params, "b1", then=killed)
+    assert "epoch 1/1" in capfd.readouterr().out
+    finished = []
+    train(params, "b1", then=lambda *what: finished.append(what))
+    assert finished == [(params, "b1")]
+    assert "epoch 1/1" not in capfd.readouterr().out
+    assert not any((folder / ".resume").iterdir())
+
+
+def test_missing_features_are_one_line(folder, make_params, refusal):
+    params = make_params()
+    prepare(params.data, params.seed)
+    encode(params)
+    line = refusal(train_base, params, "b2", then=forward_base)
+    assert line.startswith("runs/b1/base/features: missing; run `dvc repro`")

@@ -27,9 +27,11 @@ def trained(folder, content, devices):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_weights_of_one(tmp_path, make_content):
+@pytest.mark.parametrize("kernel", ["reference", "events"])
+def test_two_processes_give_the_weights_of_one(kernel, tmp_path, make_content):
     """Gradients are summed in another order, so weights agree to rounding, not to the bit."""
-    content = make_content({"training.epochs": 2, "training.batch_size": 16, "training.dropout": 0.5, "compute.micro_batch": 4})
+    content = make_content({"training.epochs": 2, "training.batch_size": 16, "training.dropout": 0.5, "compute.micro_batch": 4,
+                            "compute.kernel": kernel})  # fmt: skip
     results = []
     for devices in (1, 2):
         folder = tmp_path / str(devices)

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#if defined(__AVX512VBMI2__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -74,7 +74,7 @@ void to_bits(const X* spikes, uint8_t* bits, int64_t places, int64_t channels) {
 #pragma omp parallel for schedule(static)
     for (int64_t place = 0; place < places; ++place) {
         int64_t b = 0;
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
         if constexpr (sizeof(X) == 2)
             for (; 8 * b + 16 <= channels; b += 2) {
                 const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(spikes + place * channels + 8 * b));

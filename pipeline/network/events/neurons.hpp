@@ -1,7 +1,7 @@
 // Sixteen neurons at a time: one step of LIF neurons forward and backward. The equations are in pipeline/neuron/lif.py.
 //
 // X is float or bfloat16, K what is kept of the potentials: themselves in float, the surrogate's triangle as packed levels in
-// bfloat16. The arithmetic has the order of the reference (compile with -ffp-contract=off).
+// bfloat16. One neuron's arithmetic has the order of the reference (compile with -ffp-contract=off).
 
 #pragma once
 

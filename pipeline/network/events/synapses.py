@@ -48,7 +48,8 @@ class Events(NamedTuple):
         return (ctypes.c_int64 * 5)(height, width, channels * (1 + self.signed), self.size, self.stride)
 
     def rows(self, weight: Tensor) -> Tensor:
-        """A convolution's weight `[C', C, k, k]` as the kernels take it: one row `[C']` per event."""
+        """A convolution's weight `[C', C, k, k]` as the kernels take it: rows `[k, k, C, C']` (columns of the
+        kernel first; 2 C if signed), one `[C']` per event."""
         rows = weight.detach().float().permute(3, 2, 1, 0)
         return torch.cat([rows, -rows], dim=2) if self.signed else rows.contiguous()
 

@@ -25,7 +25,7 @@ SIGNATURES: dict[str, list[Any]] = {
 
 
 class KernelsUnavailable(Exception):
-    """There is no compiler, or it failed; the message says which."""
+    """There is no compiler, it failed, or what it made cannot be kept or loaded; the message says which."""
 
 
 @functools.cache
@@ -40,7 +40,7 @@ def build(source: Path, signatures: dict[str, list[Any]]) -> ctypes.CDLL:
     torch must be imported first: both then share one OpenMP runtime and one thread pool.
 
     Raises:
-        KernelsUnavailable: no C++ compiler on PATH ($CXX, c++, g++ or clang++), or the build failed.
+        KernelsUnavailable: no C++ compiler on PATH ($CXX, c++, g++ or clang++), or the build or the loading failed.
     """
     compiler = next(
         (found for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and (found := shutil.which(name))), None
@@ -50,21 +50,30 @@ def build(source: Path, signatures: dict[str, list[Any]]) -> ctypes.CDLL:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
     text = [path.read_text() for path in sorted(Path(__file__).parents[2].rglob("*.?pp"))]  # they include one another
     key = hashlib.sha256("\n".join([*text, version, " ".join(FLAGS), _processor()]).encode()).hexdigest()[:24]
-    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bloctrain"
-    path = folder / f"{source.parent.name}-{key}.so"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{path.name}.{os.getpid()}"
-        built = subprocess.run([compiler, *FLAGS, "-o", str(partial), str(source)], capture_output=True, text=True, check=False)
-        if built.returncode:
-            raise KernelsUnavailable(f"{compiler} failed: {built.stderr.strip().splitlines()[:1]}")
-        partial.replace(path)
-    library = ctypes.CDLL(str(path))
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bloctrain"
+        path = folder / f"{source.parent.name}-{key}.so"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _compile(compiler, source, path)
+        library = ctypes.CDLL(str(path))
+    except (OSError, RuntimeError) as error:  # no home, a read-only or full disk, a folder that nothing may run from
+        raise KernelsUnavailable(f"the compiled kernels could not be kept or loaded ({error}); set XDG_CACHE_HOME") from error
     for name, arguments in signatures.items():
         for suffix in ("float", "bfloat16"):
             function = getattr(library, f"{name}_{suffix}")
             function.argtypes, function.restype = arguments, None
     return library
+
+
+def _compile(compiler: str, source: Path, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    built = subprocess.run([compiler, *FLAGS, "-o", str(partial), str(source)], capture_output=True, text=True, check=False)
+    if built.returncode:
+        partial.unlink(missing_ok=True)
+        said = built.stderr.strip().splitlines() or [f"it ended with {built.returncode}"]
+        raise KernelsUnavailable(f"{compiler} failed: {next((line for line in said if 'error' in line), said[0])}")
+    partial.replace(path)
 
 
 def _processor() -> str:

@@ -1,0 +1,87 @@
+"""Which engine is taken where something is missing, and what is said about it."""
+
+import platform
+import shutil
+import subprocess
+
+import pytest
+
+from pipeline.network import engine
+from pipeline.network.events import synapses
+from pipeline.neuron import scans
+from pipeline.neuron.fused import library
+from pipeline.neuron.fused import scans as fused_scans
+
+choose = engine.choose_engine.__wrapped__  # as if asked for the first time
+
+
+def refuse(why):
+    def load():
+        raise library.KernelsUnavailable(why)
+
+    return load
+
+
+@pytest.fixture
+def compiled():
+    try:
+        library.load_library(), synapses.load_events()
+    except library.KernelsUnavailable as error:
+        pytest.skip(str(error))
+
+
+def test_without_any_kernels(monkeypatch, refusal):
+    monkeypatch.setattr(engine, "load_library", refuse("no C++ compiler was found on PATH"))
+    for precision in ("32", "bf16"):
+        found = choose("auto", "cpu", precision)
+        assert (found.scans, found.events) == (scans, False)
+        assert "no C++ compiler" in found.line
+    for kernel in ("fused", "events"):
+        line = refusal(choose, kernel, "cpu")
+        assert line == (
+            f"params.yaml: compute.kernel is {kernel} but no C++ compiler was found on PATH; change that, or use kernel: auto"
+        )
+
+
+def test_without_the_event_kernels_alone(monkeypatch, compiled, refusal):
+    monkeypatch.setattr(engine, "load_events", refuse("g++ failed: error: no such thing"))
+    found = choose("auto", "cpu", "bf16")
+    assert (found.scans, found.events) == (fused_scans, False)
+    assert "dense synapses (g++ failed: error: no such thing)" in found.line
+    assert choose("fused", "cpu", "bf16").scans is fused_scans
+    assert "compute.kernel is events but g++ failed" in refusal(choose, "events", "cpu", "bf16")
+
+
+def test_on_cuda(refusal):
+    found = choose("auto", "cuda", "bf16")
+    assert (found.scans, found.events) == (scans, False)
+    assert "compiled kernels are for CPUs" in found.line
+    assert "compiler" not in refusal(choose, "fused", "cuda")
+
+
+def test_a_folder_that_cannot_be_made_is_no_end(compiled, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(library.KernelsUnavailable, match=r"could not be kept or loaded .*; set XDG_CACHE_HOME"):
+        library.build(library.SOURCE, library.SIGNATURES)
+
+
+def test_what_the_compiler_said_is_in_the_message(compiled, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "broken.cpp"
+    source.write_text("int main() { return nothing; }\n")
+    with pytest.raises(library.KernelsUnavailable, match=r"failed: .*error: .*nothing"):
+        library.build(source, {})
+    assert not list((tmp_path / "cache/bloctrain").iterdir())
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="processors of another kind")
+@pytest.mark.parametrize("processor", ["x86-64", "haswell", "skylake-avx512", "cascadelake", "icelake-server"])
+@pytest.mark.parametrize("source", [library.SOURCE, synapses.SOURCE], ids=["fused", "events"])
+def test_the_kernels_compile_for_other_processors(source, processor, compiled):
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    flags = [flag for flag in library.FLAGS if flag not in ("-march=native", "-shared", "-O3")]
+    done = subprocess.run(
+        [compiler, *flags, f"-march={processor}", "-fsyntax-only", str(source)], capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr
