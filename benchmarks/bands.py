@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.seeds import SUMMARY, flatten
 from pipeline.config import Params, load_params
-from pipeline.reporting.facts import training_deviation
+from pipeline.reporting.facts import variation
 
 WIDTH = 3  # standard deviations
 EFFICIENCY, COUNTED = 0.15, 0.01
@@ -22,7 +22,7 @@ EFFICIENCY, COUNTED = 0.15, 0.01
 
 def bands(summary: dict[str, Any], params: Params) -> str:
     """`expectations` in YAML for the numbers of one reports/summary.json."""
-    test_images, spread = params.data.split.test, training_deviation(summary, {}, params)
+    test_images, spread = params.data.split.test, variation({}, [(summary, params)]).deviation
     rows = []
     for metric, value in flatten(summary).items():
         if metric.startswith("accuracy"):

@@ -75,8 +75,14 @@ def compare(runs: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def by_chance(rows: pd.DataFrame) -> str:
-    """How many comparisons differ, beside how many would if no setting changed anything."""
-    verdicts = rows["verdict"][rows["verdict"] != ""]
+    """How many comparisons differ, beside how many would if no setting changed anything.
+
+    A number that is the same in every run cannot differ, and one that is another by definition (accuracy at full depth) counts
+    once.
+    """
+    compared = rows[rows["verdict"] != ""]
+    varies = (compared["std"] > 0) | (compared["difference"] != 0)
+    verdicts = compared[varies].drop_duplicates(["setting", "mean", "std", "difference"])["verdict"]
     found, chance = (verdicts == "differs").sum(), CHANCE * len(verdicts)
     return (f"{found} of {len(verdicts)} comparisons differ; by chance alone some {chance:.1f} would, more or less, for they are "
             "not independent.")  # fmt: skip

@@ -1,19 +1,23 @@
 """The accounting stage: tables of training memory, training time and inference cost under runs/."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from pipeline.accounting.inference_cost import Cost, end_to_end_cost, exit_costs, mean_cost
-from pipeline.accounting.training_memory import WEIGHT_BITS, classifier_weights, saved_bytes, state_bits, weight_count
-from pipeline.config.schema import Params
+from pipeline.accounting.training_memory import MEGABYTE_BITS, megabytes, saved_bytes
+from pipeline.config import Params, load_params
 from pipeline.files import atomic_folder, damaged, missing, read_arrays, read_json, write_csv
 from pipeline.layout import RUNS, block_folder
 from pipeline.network import BlockPlan, build_block, plan_blocks
 from pipeline.neuron.precision import spike_dtype
 
-MEGABYTE_BITS = 8e6
+PAPER_SCALE = Path("experiments/cifar10-resnet9.yaml")
+PAPER_CLASSES = (10, 10, 3)
+"""Classes of each block of the paper's ResNet-9: block 3 trains on the hard ones after block 1 (section 5.2)."""
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")
 
 
@@ -48,14 +52,19 @@ def account_step(params: Params) -> None:
     ledger = Ledger(params)
     with atomic_folder(RUNS / "accounting") as folder:
         _training_memory(ledger, folder / "training_memory.csv")
+        _paper_training_memory(folder / "paper_training_memory.csv")
         _inference(ledger, folder / "inference.csv")
         _tradeoff(ledger, folder / "tradeoff.csv")
-    times = read_json(block_folder(params.deepest) / "timings.json")
-    rows = [
-        [method, depth, key, t["images"], t["epochs"], t["seconds"], t["median_seconds_per_epoch"]]
-        for method in METHODS
-        for depth, (key, t) in enumerate(((key, times[key][method]) for key in params.blocks), start=1)
-    ]
+    path = block_folder(params.deepest) / "timings.json"
+    times = read_json(path)
+    try:
+        rows = [
+            [method, depth, key, t["images"], t["epochs"], t["seconds"], t["median_seconds_per_epoch"]]
+            for method in METHODS
+            for depth, (key, t) in enumerate(((key, times[key][method]) for key in params.blocks), start=1)
+        ]
+    except (KeyError, TypeError) as error:
+        raise damaged(path, f"no entry {error}") from error
     columns = ("method", "depth", "block", "images", "epochs", "seconds", "median_seconds_per_epoch")
     write_csv(RUNS / "training_time.csv", columns, rows)
 
@@ -70,8 +79,7 @@ def _training_memory(ledger: Ledger, path) -> None:
         if key in ledger.built:
             cases.insert(0, ("bloctrain", [key], chain[-1:], ledger.classes[key], key != "b1"))
         for method, keys, trained, classes, hcd in cases:
-            weights = WEIGHT_BITS * (weight_count(chain) + classifier_weights(chain[-1], classes, hcd)) / MEGABYTE_BITS
-            state = batch * time_steps * state_bits(trained, classes, hcd) / MEGABYTE_BITS
+            weights, state = megabytes(chain, trained, classes, hcd, batch, time_steps)
             block = build_block(params, keys, ledger.channels, classes, hcd and params.hcd.joint, "memory")
             counted.append((method, depth, key, weights, state, weights + state, _saved_mb(params, block, trained[0])))
     whole = next(row[5] for row in counted if row[0] == "end_to_end" and row[1] == len(params.blocks))
@@ -93,6 +101,21 @@ def _training_memory(ledger: Ledger, path) -> None:
     write_csv(path, columns, rows)
 
 
+def _paper_training_memory(path: Path) -> None:
+    """Total MB of training each block of the paper's own ResNet-9 on CIFAR-10, then of the whole network: counted, not run."""
+    params = load_params(PAPER_SCALE)
+    plans = list(plan_blocks(params, channels=3).values())
+    batch, steps = params.training.batch_size, params.encoding.time_steps
+    chains = [plans[: depth + 1] for depth in range(len(plans))]
+    blocks = [
+        sum(megabytes(chain, chain[-1:], classes, depth > 0, batch, steps))
+        for depth, (chain, classes) in enumerate(zip(chains, PAPER_CLASSES, strict=True))
+    ]
+    whole = sum(megabytes(plans, plans, PAPER_CLASSES[0], False, batch, steps))
+    rows = [["bloctrain", key, mb, whole / mb] for key, mb in zip(params.blocks, blocks, strict=True)]
+    write_csv(path, ("method", "block", "total_mb", "reduction"), [*rows, ["end_to_end", params.deepest, whole, 1.0]])
+
+
 def _saved_mb(params: Params, block, plan: BlockPlan) -> float:
     """Megabytes that autograd saves for one mini-batch, from one micro-batch of random spikes."""
     micro = min(params.compute.micro_batch, params.training.batch_size)
@@ -112,7 +135,9 @@ def _saved_mb(params: Params, block, plan: BlockPlan) -> float:
 def _inference(ledger: Ledger, path) -> None:
     whole = ledger.end_to_end()
     operations = _operations()
-    depth = pd.read_csv(RUNS / "accuracy_by_depth.csv")
+    depth = _table(RUNS / "accuracy_by_depth.csv")
+    if list(depth["block"]) != list(ledger.params.blocks):
+        raise damaged(RUNS / "accuracy_by_depth.csv", "rows are missing")
     rows = []
     for method, name in (("bloctrain", "exits_test.npz"), ("bloctrain_base", "exits_base_test.npz")):
         exits = read_arrays(RUNS / name)
@@ -147,10 +172,17 @@ def _operations() -> dict[str, float]:
     return means
 
 
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (OSError, ValueError) as error:  # of which pandas' own errors are
+        raise damaged(path, error) from error
+
+
 def _tradeoff(ledger: Ledger, path) -> None:
-    if not (RUNS / "sweep.csv").exists():
-        raise missing(RUNS / "sweep.csv")
-    table = pd.read_csv(RUNS / "sweep.csv")
+    table = _table(RUNS / "sweep.csv")
     per_split = table.groupby(["method", "split"]).size()
     if table.isna().any(axis=None) or len(per_split) != 3 or per_split.nunique() != 1:
         raise damaged(RUNS / "sweep.csv", "rows or cells are missing")

@@ -14,6 +14,7 @@ from pipeline.network import BlockPlan
 WEIGHT_BITS = 32
 POTENTIAL_BITS = 32
 SPIKE_BITS = 1
+MEGABYTE_BITS = 8e6
 
 
 def weight_count(plans: Sequence[BlockPlan]) -> int:
@@ -35,6 +36,14 @@ def state_bits(plans: Sequence[BlockPlan], classes: int, hcd: bool) -> int:
     last = plans[-1]
     neurons += last.hidden.neurons if last.hidden else 0
     return neurons * (POTENTIAL_BITS + SPIKE_BITS) + (classes + hcd) * POTENTIAL_BITS
+
+
+def megabytes(
+    chain: Sequence[BlockPlan], trained: Sequence[BlockPlan], classes: int, hcd: bool, batch: int, time_steps: int
+) -> tuple[float, float]:
+    """(weights, state) in MB of training the last blocks `trained` of `chain` on mini-batches of `batch` images."""
+    weights = WEIGHT_BITS * (weight_count(chain) + classifier_weights(chain[-1], classes, hcd))
+    return weights / MEGABYTE_BITS, batch * time_steps * state_bits(trained, classes, hcd) / MEGABYTE_BITS
 
 
 def saved_bytes(network: nn.Module, forward: Callable[[], Tensor]) -> int:

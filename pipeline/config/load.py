@@ -39,7 +39,8 @@ def load_params(path: Path | str = DEFAULT_PATH) -> Params:
         raise UserError(f"{path}: missing; copy one of experiments/*.yaml to it") from error
     except (IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); it must be a file of parameters") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an impossible date, not UTF-8
+    # ValueError: an impossible date, not UTF-8; LookupError, AttributeError: a tag, as in `!!int ""`, on what it does not fit.
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise UserError(f"{path}: not valid YAML ({error})") from error
     return parse_params(content, str(path))
 

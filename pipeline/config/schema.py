@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Stride = Annotated[int, Field(ge=1, le=2)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -137,7 +138,7 @@ class ThresholdParams(Section):
     """The hardness threshold: `value` itself, or mean + value * standard deviation of the class accuracies."""
 
     mode: Literal["absolute", "relative"]
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: Finite
 
     @model_validator(mode="after")
     def _in_range(self) -> ThresholdParams:
@@ -180,8 +181,8 @@ class Expectation(Section):
     """A published number must lie in [min, max]; `metric` is a dotted path into reports/summary.json."""
 
     metric: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")]
-    min: float | None = None
-    max: float | None = None
+    min: Finite | None = None
+    max: Finite | None = None
     source: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -70,6 +70,8 @@ def run_step(params: Params) -> None:
             "images": len(every), "same_exit": int((exits.exit_block == stored.exit_block).sum()),
             "same_prediction": int((exits.prediction == stored.prediction).sum()),
         }  # fmt: skip
+        if len(set(agreement[method].values())) > 1:
+            print(f"runs/agreement.json: {method} run conditionally and its replay differ: {agreement[method]}", flush=True)
     write_json(RUNS / "agreement.json", agreement)
 
     sample = sample_rows(len(every), params.inference.sample_images)

@@ -69,6 +69,8 @@ def _advised_threshold(rows: Sequence[Row], dataset: str, wanted: str, advised: 
     chosen = max(allowed, key=lambda row: row["compute efficiency"])
     what = f"{percent(chosen['test accuracy'])} at {chosen['compute efficiency']:.2f}x"
     text = f"mean {chosen['threshold']:+g} std ({what}) of {_values(rows)}"
+    if chosen["threshold"] == min(row["threshold"] for row in rows):
+        return Finding(text, NOT_TESTABLE, "the lowest threshold studied costs least, and lower ones may cost less still")
     holds = chosen["threshold"] == advised
     words = f"of least compute within {100 * ALLOWED_DROP:g} points of the best validation accuracy"
     return Finding(text, DIRECTION if holds else NOT_REPRODUCED, f"{'holds' if holds else 'does not hold'}: {words}")

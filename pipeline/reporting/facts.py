@@ -1,16 +1,18 @@
 """What the verdicts are decided from: this run's numbers, its scale, and whether a difference is more than noise."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from scipy.stats import t
 
 from pipeline.config import Params
 from pipeline.layout import block_folder, end_to_end_folder
 from pipeline.reporting.ledger import Entry, Spread
 from pipeline.reporting.paper import Claim
 from pipeline.reporting.results import Block, Results, Row, parameter_count
-from pipeline.reporting.scale import paper_network, paper_training
+from pipeline.reporting.scale import DATASETS, paper_network, paper_training
 
 Verdict = Literal["reproduced", "same direction", "not reproduced", "not testable here"]
 REPRODUCED: Verdict = "reproduced"
@@ -31,12 +33,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Results and summary of the run in force, the spread of its numbers over seeds where that was measured, and the ledger."""
+    """Results and summary of the run in force, the spread of its numbers over seeds where that was measured, and the ledger.
+
+    Where verdicts are not to be drawn from the ledger, `published` are the experiments that say how much trainings vary.
+    """
 
     results: Results
     summary: dict[str, Any]
     spreads: Mapping[str, Spread] = field(default_factory=dict)
     ledger: Sequence[Entry] = ()
+    published: Sequence[Entry] = ()
 
     @property
     def others(self) -> list[Entry]:
@@ -69,10 +75,17 @@ class Facts:
         allowed = [row["theta_conf"] for row in self.sweep("validation") if full["accuracy"] - row["accuracy"] < drop]
         return self.at_theta(min(allowed)) if allowed else None
 
+    @property
+    def variation(self) -> "Variation":
+        """How much a training's accuracy varies: over this run's seeds, else by the pairs of every experiment on its data."""
+        params, data = self.results.params, DATASETS[self.results.dataset]
+        others = [entry for entry in self.published or self.ledger if entry.name != params.experiment]
+        same = [entry for entry in others if entry.data_and_scale[0] == data]
+        return variation(self.spreads, [(self.summary, params), *((entry.summary, entry.params) for entry in same)])
+
     def noise(self, first: float, second: float) -> float:
         """What two accuracies on the test set may differ by without meaning (`accuracy_noise`)."""
-        deviation = training_deviation(self.summary, self.spreads, self.results.params)
-        return accuracy_noise(first, second, self.results.images("test"), deviation)
+        return accuracy_noise(first, second, self.results.images("test"), self.variation)
 
     def clearly(self, first: float, second: float) -> int:
         """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
@@ -93,30 +106,48 @@ class Facts:
         return paper_training(self.results, claim.section) if check is None else check
 
 
-def accuracy_noise(first: float, second: float, images: int, deviation: float) -> float:
-    """Two standard errors of a difference of accuracies (0..1) on `images` test images.
+@dataclass(frozen=True)
+class Variation:
+    """Standard deviation of a training's accuracy, known with `freedom` degrees of freedom (0: not known, and taken as 0), and
+    the words for what it was taken from."""
 
-    The variance is that of a difference of two proportions (both are measured on the same images, so it is an upper bound) plus
-    that of two trainings of standard deviation `deviation`.
+    deviation: float
+    freedom: int
+    source: str
+
+
+def accuracy_noise(first: float, second: float, images: int, trainings: Variation) -> float:
+    """What chance makes of a difference of two accuracies (0..1) on `images` test images in 95 % of cases.
+
+    Two standard errors of a difference of proportions (both are measured on the same images, so an upper bound) and Student's t
+    of a difference of two trainings, added as variances.
     """
     proportions = (first * (1 - first) + second * (1 - second)) / images
-    return 2 * math.sqrt(proportions + 2 * deviation**2)
+    quantile = float(t.ppf(0.975, trainings.freedom)) if trainings.freedom else 0.0
+    return math.sqrt(4 * proportions + 2 * (quantile * trainings.deviation) ** 2)
 
 
-def training_deviation(summary: Mapping[str, Any], spreads: Mapping[str, Spread], params: Params) -> float:
-    """Standard deviation of a training's accuracy: the largest of any accuracy over seeds, where seeds were measured.
+def variation(spreads: Mapping[str, Spread], runs: Iterable[tuple[Mapping[str, Any], Params]]) -> Variation:
+    """The largest deviation of any accuracy over seeds, where seeds were measured; else that of the pairs of `runs` (`pair`)."""
+    accuracies = [spread for metric, spread in spreads.items() if metric.startswith("accuracy.")]
+    if accuracies:
+        widest = max(accuracies, key=lambda spread: spread.std)
+        return Variation(widest.std, widest.seeds - 1, f"{widest.seeds} trainings")
+    squares = [difference**2 / 2 for summary, params in runs if (difference := pair(summary, params)) is not None]
+    if not squares:
+        return Variation(0.0, 0, "no two trainings alike")
+    count = len(squares)
+    return Variation(math.sqrt(sum(squares) / count), count, f"{count} pair{'s' * (count > 1)} of trainings of block 1")
 
-    Elsewhere from the one pair of trainings that every run holds: the first blocks of BlocTrain-base and of end to end are the
-    same network, trained on the same images from other initial weights. Where their learning rates differ they say nothing of
-    seeds, and this is 0.
-    """
-    deviations = [spread.std for metric, spread in spreads.items() if metric.startswith("accuracy.")]
-    if deviations:
-        return max(deviations)
+
+def pair(summary: Mapping[str, Any], params: Params) -> float | None:
+    """Difference in accuracy of the two trainings alike that every run holds: the first blocks of BlocTrain-base and of end to
+    end are the same network, trained on the same images from other initial weights in another order. None where their learning
+    rates differ."""
     if params.blocks["b1"].learning_rate != params.training.end_to_end_learning_rate:
-        return 0.0
-    pair = [summary["accuracy"]["by_depth"][method].get("b1") for method in ("bloctrain_base", "end_to_end")]
-    return abs(pair[0] - pair[1]) / math.sqrt(2) if None not in pair else 0.0
+        return None
+    first, second = (summary["accuracy"]["by_depth"][method].get("b1") for method in ("bloctrain_base", "end_to_end"))
+    return None if first is None or second is None else first - second
 
 
 def partition_band(block: Block, metric: str) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from pipeline.partition.exit_rule import replay
 from pipeline.partition.votes import load_outputs
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figures import draw_figures
-from pipeline.reporting.ledger import LEDGER, check_predictions, load_spreads
+from pipeline.reporting.ledger import LEDGER, check_predictions, load_ledger, load_spreads
 from pipeline.reporting.provenance import clean_commit, provenance
 from pipeline.reporting.results import load_results
 from pipeline.reporting.summary import build_summary
@@ -36,7 +36,7 @@ def publish(params: Params) -> Path:
     commit = clean_commit()
     _check_up_to_date()
     results = load_results(params)
-    facts = Facts(results, build_summary(results), load_spreads(params.experiment))
+    facts = Facts(results, build_summary(results), load_spreads(params.experiment), published=load_ledger())
     entry = LEDGER / params.experiment
     with atomic_folder(entry) as folder:
         write_json(folder / "summary.json", facts.summary)
@@ -73,6 +73,9 @@ def predictions(params: Params, classes: int) -> dict[str, np.ndarray]:
 
 
 def _check_up_to_date() -> None:
-    done = subprocess.run(["dvc", "status", "--quiet"], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["dvc", "status", "--quiet"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UserError(f"dvc: cannot be run ({error}); activate the environment, `source .venv/bin/activate`") from error
     if done.returncode != 0:
         raise UserError("dvc: the run is not that of the committed code and parameters (see `dvc status`); run `dvc repro` first")

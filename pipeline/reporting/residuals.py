@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Params
-from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, accuracy_noise, percent, training_deviation
+from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding, accuracy_noise, percent, variation
 from pipeline.reporting.ledger import load_spreads
 from pipeline.reporting.results import METHODS, NAMES
 
@@ -34,13 +34,14 @@ def residual_pairs(sides: list[Side]) -> list[tuple[Side, Side]]:
     ]
 
 
-def compare_residuals(residual: Side, plain: Side) -> Finding:
-    """BlocTrain at full depth decides; the other methods are named beside it."""
+def compare_residuals(residual: Side, plain: Side, sides: list[Side]) -> Finding:
+    """BlocTrain at full depth decides; the other methods are named beside it. `sides`: all experiments on this data, whose pairs
+    of trainings say how much trainings vary."""
     pairs = {method: [float(side.summary["accuracy"][method]) for side in (plain, residual)] for method in METHODS}
     text = "; ".join(f"{NAMES[method]} {percent(pair[0])} without, {percent(pair[1])} with" for method, pair in pairs.items())
     before, after = pairs[METHODS[0]]
-    deviation = max(training_deviation(side.summary, load_spreads(side.name), side.params) for side in (residual, plain))
-    noise = accuracy_noise(before, after, residual.params.data.split.test, deviation)
+    trainings = variation(load_spreads(residual.name), [(side.summary, side.params) for side in sides])
+    noise = accuracy_noise(before, after, residual.params.data.split.test, trainings)
     gains = f"init_gain {plain.params.network.init_gain:g} and {residual.params.network.init_gain:g}"
     words = f"BlocTrain is more accurate with shortcuts than without ({gains})"
     if abs(after - before) <= noise:

@@ -54,6 +54,7 @@ class Results:
     tradeoff: list[Row]
     times: list[Row]
     latency: Row
+    paper_memory: list[Row]
 
     @property
     def built(self) -> list[Block]:
@@ -109,6 +110,7 @@ def load_results(params: Params) -> Results:
         tradeoff=read_table(accounting / "tradeoff.csv"),
         times=read_table(RUNS / "training_time.csv"),
         latency=read_json(RUNS / "latency.json"),
+        paper_memory=read_table(accounting / "paper_training_memory.csv"),
     )
 
 

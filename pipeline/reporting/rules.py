@@ -71,8 +71,7 @@ def _ordered(facts: Facts, claim: Claim, more: float, less: float, near: bool, t
 
 
 def _noise(facts: Facts, first: float, second: float) -> str:
-    seeds = max((spread.seeds for spread in facts.spreads.values()), default=0)
-    source = f"{facts.results.images('test')} test images" + f" and {seeds or 2} trainings"
+    source = f"{facts.results.images('test')} test images, {facts.variation.source}"
     return f"{100 * facts.noise(first, second):.2f} points ({source})"
 
 

@@ -72,16 +72,25 @@ def paper_network(results: Results, section: str) -> bool:
 
 
 def paper_training(results: Results, section: str) -> bool:
-    """`paper_network`, and the paper's epochs, images and test set, with hard classes picked where the paper picks them.
+    """`paper_network`, and the paper's epochs, learning rates, images and test set, no augmentation, dropout or schedule (it
+    mentions none), with hard classes picked where the paper picks them.
 
     VGG-16 trains on the whole training set and picks hard classes on the test set (section 5.4).
     """
     setup = read_claims_file()["setup"]
     split = setup["split"]
+    rates = setup["learning_rate"]
+    training, blocks = results.params.training, results.params.blocks
     wanted = split["train"] + (split["validation"] if section == "cifar100_vgg16" else 0)
     return (
         paper_network(results, section)
-        and results.params.training.epochs >= setup["epochs"]
+        and training.epochs >= setup["epochs"]
+        and training.end_to_end_learning_rate == rates["end_to_end"]
+        and all(
+            block.learning_rate == rates.get(f"block_{number}", rates["deeper"])
+            for number, block in enumerate(blocks.values(), start=1)
+        )
+        and (training.augmentation, training.dropout, training.schedule) == ("none", 0.0, "constant")
         and results.images("train") >= wanted
         and results.images("test") == split["test"]
         and results.params.partition.source == ("test" if section == "cifar100_vgg16" else "validation")

@@ -1,7 +1,10 @@
 """Claim by claim: the paper's value, ours, at what scale, and the verdict."""
 
+import sys
+
 from pipeline.config import Params
 from pipeline.reporting.advice import Studied, advise
+from pipeline.reporting.counted import COUNTED, counted
 from pipeline.reporting.facts import NOT_TESTABLE, Facts, Finding
 from pipeline.reporting.paper import LITERATURE, RESULTS, Claim, load_claims
 from pipeline.reporting.residuals import Side, compare_residuals, residual_pairs
@@ -29,7 +32,7 @@ def judge(facts: Facts, claim: Claim) -> Finding:
     if claim.section in RESULTS:
         return _result(facts, claim)
     if claim.section in LITERATURE:
-        return _row(facts, claim)
+        return _row(claim)
     if claim.section == "figures":
         return Finding("", NOT_TESTABLE, f"says what a figure shows; redrawn in reports/figures as figure_{claim.name}*")
     if claim.section == "setup":
@@ -40,9 +43,9 @@ def judge(facts: Facts, claim: Claim) -> Finding:
 def claims_table(facts: Facts) -> Table:
     """Every claim of the paper with its verdict, from this run or from the published experiment that tests it best.
 
-    Best is: tested at all, then on the paper's own data, then the larger scale (`amount_of`), then decided: that a larger
-    experiment cannot tell weighs more than what a smaller one says. This run wins a tie, and stands for the ledger's entry of its
-    own name.
+    Best is: tested at all, then on the paper's own data, then the larger scale (`amount_of`), whether or not it could decide.
+    This run wins a tie, and stands for the ledger's entry of its own name. An entry's verdict is the one that its own claims
+    table gives, by the rules of its commit.
     """
     params = facts.results.params
     rows, notes = [], []
@@ -55,19 +58,26 @@ def claims_table(facts: Facts) -> Table:
         reason = f"{finding.reason}; {TEST_PICKED}" if picked and tested else finding.reason
         own = [claim.id, claim.where, claim.text(), finding.ours, data if tested else "", finding.verdict, reason]
         candidates = [([*own, params.experiment if tested else ""], amount_of(params))]
-        candidates += [(entry.claims[claim.id], amount_of(entry.params)) for entry in facts.others if claim.id in entry.claims]
-        if claim.id == WITHOUT_RESIDUALS:
+        published = [(entry.claims[claim.id], amount_of(entry.params)) for entry in facts.others if claim.id in entry.claims]
+        candidates += [candidate for candidate in published if candidate[0][SCALE]]
+        if claim.id in COUNTED:
+            candidates = [(counted(facts, claim), sys.maxsize)]
+        elif claim.id == WITHOUT_RESIDUALS:
             candidates = _with_and_without(facts, claim) + candidates  # of two undecided answers the one that compares
         elif claim.section == ADVICE:
             candidates = _advice(facts, claim) + candidates[:1]  # a study may be newer than what the ledger's entry says of it
         rows.append(max(candidates, key=lambda pair: _evidence(*pair))[0])
+        if restated := _restated(claim):  # a row of the paper's tables that says a claim again
+            said = next(row for row in rows if row[0] == restated)
+            rows[-1] = [*rows[-1][:3], *said[3:6], f"the same as {restated}: {said[6]}", *said[7:]]
     if picked:
         notes.append(f"partition.source is test: {TEST_PICKED}.")
     notes.append(
         "reproduced: the paper's network, data and scale, within the tolerance in pipeline/reporting/rules*.py. same direction: "
         "the sign or order holds, at another scale or on other data. not reproduced: outside the tolerance at the paper's scale, "
-        "or the sign or order does not hold. not testable here: see the reason. Accuracies closer than two standard errors (test "
-        "images and trainings together) are called no difference. Of several experiments the largest on the paper's data answers."
+        "or the sign or order does not hold. not testable here: see the reason. Accuracies closer than chance makes them in 95 % "
+        "of cases (test images and trainings together) are called no difference. Of several experiments the largest on the "
+        "paper's data answers, by the verdict of its own commit's rules."
     )
     return Table("claims", "Claim by claim", COLUMNS, rows, notes)
 
@@ -78,9 +88,10 @@ def _with_and_without(facts: Facts, claim: Claim) -> list[tuple[list[str], int]]
     sides = [Side(facts.results.params.experiment, facts.results.params, facts.summary, data, scale_text(facts.results))]
     sides += [Side(entry.name, entry.params, entry.summary, *entry.data_and_scale) for entry in facts.others]
     wanted = DATASETS[EXPERIMENTS[claim.section][0]]
+    sides = [side for side in sides if side.dataset == wanted]
     rows = []
-    for residual, plain in residual_pairs([side for side in sides if side.dataset == wanted]):
-        finding = compare_residuals(residual, plain)
+    for residual, plain in residual_pairs(sides):
+        finding = compare_residuals(residual, plain, sides)
         names = f"{residual.name}, {plain.name}"
         row = [claim.id, claim.where, claim.text(), finding.ours, residual.scale, finding.verdict, finding.reason, names]
         rows.append((row, amount_of(residual.params)))
@@ -115,8 +126,8 @@ def amount_of(params: Params) -> int:
     return channels(params)[0] * params.encoding.time_steps * params.training.epochs * params.data.split.train
 
 
-def _evidence(row: list[str], amount: int) -> tuple[bool, bool, int, bool]:
-    return bool(row[SCALE]), ", not " not in row[SCALE], amount, row[VERDICT] != NOT_TESTABLE
+def _evidence(row: list[str], amount: int) -> tuple[bool, bool, int]:
+    return bool(row[SCALE]), ", not " not in row[SCALE], amount
 
 
 def _result(facts: Facts, claim: Claim) -> Finding:
@@ -133,13 +144,13 @@ def _result(facts: Facts, claim: Claim) -> Finding:
     return RULES[claim.id](facts, claim)
 
 
-def _row(facts: Facts, claim: Claim) -> Finding:
-    same = OWN_ROWS.get((claim.fields["model"], claim.fields["method"]))
-    if same is None:
-        row = f"{claim.fields['model']}, {claim.fields['method']}"
-        return Finding("", NOT_TESTABLE, f"{row}: a result of others that the paper quotes")
-    finding = judge(facts, next(other for other in load_claims() if other.id == same))
-    return Finding(finding.ours, finding.verdict, f"the same as {same}: {finding.reason}")
+def _restated(claim: Claim) -> str | None:
+    return OWN_ROWS.get((claim.fields["model"], claim.fields["method"])) if claim.section in LITERATURE else None
+
+
+def _row(claim: Claim) -> Finding:
+    row = f"{claim.fields['model']}, {claim.fields['method']}"
+    return Finding("", NOT_TESTABLE, f"{row}: a result of others that the paper quotes")
 
 
 def _stand_in(facts: Facts, claim: Claim) -> str:

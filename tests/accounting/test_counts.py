@@ -1,10 +1,14 @@
 """Memory and operation counts against numbers worked out by hand."""
 
+import pandas as pd
 import pytest
 import torch
+from imports import ROOT
 
+from pipeline.accounting import steps
 from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import classifier_weights, saved_bytes, state_bits, weight_count
+from pipeline.config import load_params
 from pipeline.network import build_block, plan_blocks
 from pipeline.neuron.levels import level_bytes
 
@@ -63,11 +67,32 @@ def test_inference_costs(plans):
 def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision, bytes_of):
     params = make_params(LAYERS | {"compute.kernel": "lean", "compute.precision": precision})
     block = build_block(params, ["b1"], 1, 10, False, "test")
-    steps, batch = 3, 2
+    time_steps, batch = 3, 2
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    spikes = torch.zeros(steps, batch, 1, 8, 8, dtype=dtype)
+    spikes = torch.zeros(time_steps, batch, 1, 8, 8, dtype=dtype)
     saved = saved_bytes(block, lambda: block(spikes).logits.sum())
-    potentials = steps * (bytes_of(batch * 4 * 64) + bytes_of(batch * 6))  # of one layer and step together
-    input_bits = steps * batch * (2 * 64 + 64) // 8  # two planes for the signed input, one for the hidden layer's
-    readout = (batch * 6 + 3 + steps * batch * 6) * 4  # the leaky sum, its weights, and in float32 the spikes summed
+    potentials = time_steps * (bytes_of(batch * 4 * 64) + bytes_of(batch * 6))  # of one layer and step together
+    input_bits = time_steps * batch * (2 * 64 + 64) // 8  # two planes for the signed input, one for the hidden layer's
+    readout = (batch * 6 + 3 + time_steps * batch * 6) * 4  # the leaky sum, its weights, and in float32 the spikes summed
     assert potentials + input_bits <= saved <= potentials + input_bits + readout
+
+
+def test_the_papers_network_is_counted_by_its_own_parameters(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    steps._paper_training_memory(tmp_path / "paper.csv")
+    table = pd.read_csv(tmp_path / "paper.csv")
+    plans = list(plan_blocks(load_params(steps.PAPER_SCALE), 3).values())
+    weights, bits = weight_count(plans) + classifier_weights(plans[2], 10, False), state_bits(plans, 10, False)
+    assert table["total_mb"].iloc[-1] == pytest.approx((32 * weights + 64 * 100 * bits) / 8e6)
+    assert list(table["reduction"]) == pytest.approx(list(table["total_mb"].iloc[-1] / table["total_mb"]))
+    third = 32 * (weight_count(plans) + classifier_weights(plans[2], 3, True)) + 64 * 100 * state_bits(plans[2:], 3, True)
+    assert table["total_mb"].iloc[2] == pytest.approx(third / 8e6)
+    readme, reductions = (ROOT / "README.md").read_text(), table["reduction"][:3]
+    assert f"{min(reductions):.2f}x to {max(reductions):.2f}x less than end-to-end" in readme
+
+
+@pytest.mark.parametrize("content", [None, "", "\x00\xff"])
+def test_a_table_that_cannot_be_read_is_one_line(content, tmp_path, refusal):
+    if content is not None:
+        (tmp_path / "table.csv").write_bytes(content.encode("latin-1"))
+    assert refusal(steps._table, tmp_path / "table.csv").startswith(f"{tmp_path / 'table.csv'}: ")

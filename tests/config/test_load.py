@@ -76,6 +76,7 @@ BAD = {
     "pool of 1": ("blocks.b1.layers.1.size", 1, "blocks.b1.layers.1.size = 1"),
     "precision without quotes": ("compute.precision", 32, "compute.precision = 32: .*'32'"),
     "expectation without band": ("expectations", expectation(), "expectations.0: .*min, max or both"),
+    "expectation of no number": ("expectations", expectation(min=float("nan")), "expectations.0.min = nan: .*finite number"),
     "expectation upside down": ("expectations", expectation(min=2.0, max=1.0), "expectations.0: min 2.0 is above"),
     "experiment as path": ("experiment", "../evil", "experiment = '../evil'"),
 }
@@ -144,6 +145,9 @@ INVALID = {
     "impossible date": b"experiment: 2024-13-45",
     "too many digits": b"seed: " + b"1" * 5000,
     "a key twice": b"seed: 1\nseed: 2",
+    "an integer of nothing": b'seed: !!int ""',
+    "a truth of something": b"seed: !!bool foo",
+    "a date of something": b"seed: !!timestamp foo",
     "bottomless nesting": b"seed: " + b"[" * 3000,
 }
 

@@ -86,6 +86,7 @@ CASES = [
     ("tables", "runs/accounting/inference.csv"), ("figures", "runs/exits_test.npz"),
     ("report", "reports/summary.json"), ("train_hcd b2", "runs/b2/block.safetensors"),
     ("report", "reports/tables/claims.csv"), ("account", "runs/sweep.csv"),
+    ("account", "runs/accuracy_by_depth.csv"), ("account", "runs/b2/timings.json"),
 ]  # fmt: skip
 
 

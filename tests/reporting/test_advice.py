@@ -39,7 +39,11 @@ def test_every_advice_has_an_answer_or_says_why() -> None:
 
 
 def test_the_advised_threshold_must_be_the_one_of_least_compute_near_the_best_validation_accuracy() -> None:
-    assert finding(studied(), "hardness_threshold_cifar10").verdict == DIRECTION
+    below = [row(-2, 0.630, 1.8)]
+    assert finding(studied(thresholds=[*below, *studied().thresholds]), "hardness_threshold_cifar10").verdict == DIRECTION
+    cheaper = finding(studied(thresholds=[row(-2, 0.638, 1.8), *studied().thresholds]), "hardness_threshold_cifar10")
+    assert cheaper.verdict == NOT_TESTABLE and "lower ones may cost less" in cheaper.reason
+    assert finding(studied(), "hardness_threshold_cifar10").verdict == NOT_TESTABLE
     too_inaccurate = [row(-1, 0.630, 1.6), row(0, 0.640, 1.4)]
     answer = finding(studied(thresholds=too_inaccurate), "hardness_threshold_cifar10")
     assert answer.verdict == NOT_REPRODUCED and "mean +0 std" in answer.ours

@@ -8,6 +8,7 @@ import pytest
 from fake_run import digits_params, paper_params, write_run
 
 from pipeline.reporting import rules
+from pipeline.reporting.counted import COUNTED, FILE
 from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Facts, Finding
 from pipeline.reporting.ledger import Spread
 from pipeline.reporting.paper import RESULTS, load_claims
@@ -69,6 +70,11 @@ def test_reproduced_only_within_the_tolerance_at_the_papers_scale(paper: Facts) 
         lambda p: p["training"].update(batch_size=32),
         lambda p: p["data"].update(source="digits"),
         lambda p: p["partition"].update(source="test"),
+        lambda p: p["blocks"]["b1"].update(learning_rate=0.001),
+        lambda p: p["training"].update(end_to_end_learning_rate=0.001),
+        lambda p: p["training"].update(dropout=0.3),
+        lambda p: p["training"].update(augmentation="crop_flip"),
+        lambda p: p["training"].update(schedule="cosine"),
     ],
 )
 def test_never_reproduced_at_another_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
@@ -155,7 +161,8 @@ def test_test_picked_partition_is_marked(tmp_path: Path, monkeypatch: pytest.Mon
     params = digits_params()
     params["partition"]["source"] = "test"
     rows = claims_table(facts_of(tmp_path, monkeypatch, params)).rows
-    assert all("hard classes picked on the test set" in row[6] for row in rows if row[4])
+    own = [row for row in rows if row[4] and row[0] not in COUNTED]
+    assert own and all("hard classes picked on the test set" in row[6] for row in own)
 
 
 def test_family_by_depth(digits: Facts) -> None:
@@ -174,3 +181,32 @@ def test_reference_names_its_scale() -> None:
         None,
     )
     assert Reference(None).value("compute_efficiency") is None
+
+
+@pytest.mark.parametrize("make", [digits_params, paper_params])
+def test_memory_is_counted_for_the_papers_network_whatever_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    facts = facts_of(tmp_path, monkeypatch, make())
+    rows = {row[0]: row for row in claims_table(facts).rows if row[0] in COUNTED}
+    # 8000 MB over 4000, 2250 and 2500 MB.
+    assert [row[3] for row in rows.values()] == ["2.00", "3.56", "4000 MB, 2250 MB, 2500 MB"]
+    assert [row[5] for row in rows.values()] == [NOT_REPRODUCED, NOT_REPRODUCED, REPRODUCED]
+    assert {row[7] for row in rows.values()} == {FILE}
+    near = [{**row, "reduction": 1.4 if row["block"] == "b1" else 2.9} for row in facts.results.paper_memory]
+    close = replace(facts, results=replace(facts.results, paper_memory=near))
+    assert [row[5] for row in claims_table(close).rows if row[0] in COUNTED][:2] == [REPRODUCED, REPRODUCED]
+
+
+def test_a_cost_within_the_spread_of_seeds_decides_nothing(digits: Facts) -> None:
+    claim = "cifar10_resnet9.base_extra_compute"
+    assert finding(digits, claim).verdict == DIRECTION
+    assert finding(digits, claim).ours == "+10.0 % (+20.0 % of the multiply-accumulates)"
+    noisy = replace(digits, spreads={"efficiency.base_extra_compute": Spread(0.1, 0.06, 10)})
+    assert finding(noisy, claim).verdict == NOT_TESTABLE
+
+
+@pytest.mark.parametrize("name", ["compute_efficiency", "inference_memory_overhead", "base_extra_compute"])
+def test_fewer_blocks_than_end_to_end_has_say_nothing_of_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    facts = facts_of(tmp_path, monkeypatch, digits_params(), built=2)
+    assert finding(facts, f"cifar10_resnet9.{name}").verdict == NOT_TESTABLE
