@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-faults lint validate benchmark clean
+.PHONY: help setup peers repro test test-faults lint validate benchmark clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +38,10 @@ validate: setup ## check the expectations of the run in force and of every publi
 	python -m stages.validate --strict
 	python -m stages.validate --published
 
-benchmark: setup ## this project beside SpikingJelly, snnTorch and Norse (installs them into .venv)
+peers: setup ## install SpikingJelly, snnTorch and Norse into .venv; `make test` then tests their measurement too
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[benchmark]'
+
+benchmark: peers ## this project beside SpikingJelly, snnTorch and Norse
 	python -m benchmarks.throughput
 
 clean: ## remove what a run makes; the DVC cache stays

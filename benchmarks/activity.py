@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.agreement import own_spikes
 from benchmarks.networks import NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
-from benchmarks.run import machine
+from benchmarks.run import machine, positive
 from pipeline.files import write_json, write_text
 from pipeline.training.feed import time_major
 
@@ -26,7 +26,7 @@ STEPS, BATCH, MICRO = 25, 64, 16
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.activity", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each cell (default 5)")
+    parser.add_argument("--repeats", type=positive, default=5, help="measurements of each cell (default 5)")
     parser.add_argument("--output", type=Path, default=FOLDER, help=f"folder of the results (default {FOLDER})")
     options = parser.parse_args(arguments)
     rows = [compare(network, gain, options.repeats) for network in NETWORKS for gain in GAINS]

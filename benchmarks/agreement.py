@@ -26,8 +26,8 @@ BF16 = (
 )
 
 
-def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, Any]]:
-    """For each installed peer and this project's bf16: share of equal spikes per layer, largest difference of the logits.
+def compare(params: Params, keys: Sequence[str], images: int, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """For each installed peer (of `names`) and this project's bf16: share of equal spikes per layer, how far logits differ.
 
     `params` has precision 32; the reference is this project's network in it.
     """
@@ -41,6 +41,8 @@ def compare(params: Params, keys: Sequence[str], images: int) -> list[dict[str, 
     rows = [_row("bloctrain", ours, half, our_logits, half_logits, our_gradient, half_gradient)]
     rows[0] |= {"rate": rates, "differences": [BF16]}
     for name in installed():
+        if names is not None and name not in names:
+            continue
         peer = neurons_of(name)
         theirs, logits, gradient = peer_spikes(PeerNetwork(params, keys, block, peer), peer, spikes)
         row = _row(name, ours, theirs, our_logits, logits, our_gradient, gradient)

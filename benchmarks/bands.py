@@ -7,12 +7,13 @@ n test images, is
 p -+ 3 sqrt(p (1 - p) / n + s^2).
 """
 
-import json
 from math import ceil, floor, hypot, sqrt
 from typing import Any
 
+from benchmarks.experiments import in_one_line
 from benchmarks.seeds import SUMMARY, flatten
 from pipeline.config import Params, load_params
+from pipeline.files import read_json
 from pipeline.reporting.facts import variation
 
 WIDTH = 3  # standard deviations
@@ -40,4 +41,4 @@ def bands(summary: dict[str, Any], params: Params) -> str:
 
 
 if __name__ == "__main__":
-    print(bands(json.loads(SUMMARY.read_text(encoding="utf-8")), load_params()), end="")
+    in_one_line(lambda: print(bands(read_json(SUMMARY), load_params()), end=""))

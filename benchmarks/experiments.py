@@ -3,10 +3,13 @@
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pipeline.errors import UserError
 
 PUBLISHED = Path("reports/published")
 
@@ -38,6 +41,20 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=1, help="experiments at a time; set compute.threads so that they fit the cores"
     )
+
+
+def require_seeds(parser: argparse.ArgumentParser, seeds: list[int]) -> None:
+    """At least two different ones: one tells nothing of a spread."""
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds):
+        parser.error(f"at least two different seeds are needed, not {' '.join(map(str, seeds))}")
+
+
+def in_one_line(main: Callable[[], None]) -> None:
+    """Run a command; what a user can mend is one line."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def show(ref: str, path: str) -> str:

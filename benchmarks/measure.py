@@ -62,7 +62,7 @@ def _time(step: Callable[[], None], seconds: float) -> list[float]:
     """Seconds of each step after one for warming up."""
     times: list[float] = []
     step()
-    while not times or (sum(times) < seconds and len(times) < 50):
+    while len(times) < 2 or (sum(times) < seconds and len(times) < 50):
         before = time.perf_counter()
         step()
         times.append(time.perf_counter() - before)

@@ -36,7 +36,7 @@ from benchmarks.networks import (
     resnet9_blocks,
     training_step,
 )
-from benchmarks.run import ROOT, machine
+from benchmarks.run import ROOT, machine, positive
 from pipeline.config import Params
 from pipeline.encoding import SpikeFile, write_spikes
 from pipeline.files import write_json
@@ -126,12 +126,12 @@ def _saved(params: Params, block: Block, feed: Any) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.methods", description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=256, help="random images per epoch (default 256)")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--micro-batch", type=int, default=16)
+    parser.add_argument("--images", type=positive, default=256, help="random images per epoch (default 256)")
+    parser.add_argument("--batch", type=positive, default=64)
+    parser.add_argument("--micro-batch", type=positive, default=16)
     parser.add_argument("--precision", choices=("32", "bf16"), default="bf16", help="float32 is faster where bf16 is not native")
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=positive, default=25)
+    parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--smoke", action="store_true", help="8 images, batch 4, T = 5, one repeat, depths 3 and 4")
     parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -141,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.smoke:
         options.images, options.batch, options.micro_batch, options.steps, options.repeats = 8, 4, 4, 5, 1
+    if options.images % options.batch:
+        parser.error(f"--images {options.images} is not a whole number of batches of {options.batch}")
     common = {"images": options.images, "batch": options.batch, "steps": options.steps, "micro_batch": options.micro_batch,
               "precision": options.precision}  # fmt: skip
     epochs = _epochs(common, options.repeats)
@@ -198,7 +200,8 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.methods", "--child", json.dumps(order)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        raise SystemExit(f"{order}: failed\n{done.stderr}")
+        said = done.stderr.strip().splitlines() or ["killed, out of memory?"]
+        raise SystemExit(f"error: {order}: failed ({said[-1]})")
     row: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return row
 

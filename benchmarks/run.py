@@ -5,11 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.peers import PEERS
 from pipeline.reporting import provenance
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +64,7 @@ class Runner:
         return row
 
     def _expected_seconds(self, order: dict[str, Any]) -> float:
-        """Start-up, a warm-up step and at least one timed step, from the rate known for this or a smaller network."""
+        """Start-up, a warm-up step and at least two timed steps, from the rate known for this or a smaller network."""
         name, network, mode = order["implementation"], order["network"], order["mode"]
         rate = self.rates.get((name, network, mode)) or self.rates.get((name, network, "train"))
         if rate is None and (smaller := self.rates.get((name, "resnet9-block1", "train"))):
@@ -72,7 +75,7 @@ class Runner:
         if rate is None:
             return startup
         step = order["batch"] * order["steps"] / rate
-        return startup + 2 * step + max(0, self.seconds - step)
+        return startup + 3 * step + max(0, self.seconds - 2 * step)
 
     def _expected_bytes(self, order: dict[str, Any]) -> float:
         """1 GB for the program, and twice what is saved for backward (its gradients live at the same time)."""
@@ -118,6 +121,30 @@ def free_bytes() -> float:
         line = next(line for line in info.read_text().splitlines() if line.startswith("MemAvailable"))
         return int(line.split()[1]) * 1024
     return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def commit() -> str:
+    """The commit measured, with a + where files differ from it; empty outside git."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Of torch and the peers that are installed."""
+    found = {}
+    for name in ("torch", *PEERS):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def positive(text: str) -> int:
+    """A command line's whole number from 1 up."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def machine() -> str:

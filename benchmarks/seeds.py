@@ -19,8 +19,9 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
 from pipeline.config import load_params
+from pipeline.files import missing, read_json
 
 SUMMARY = Path("reports/summary.json")
 COVERAGE = 0.997  # of further runs: that of three standard deviations
@@ -35,12 +36,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if bool(arguments.seeds) == bool(arguments.add):
         parser.error("give seeds, or --add NAME")
+    if arguments.seeds:
+        require_seeds(parser, arguments.seeds)
     params = load_params()
     folder = PUBLISHED / params.experiment
     folder.mkdir(parents=True, exist_ok=True)
     if arguments.add:
+        if not (folder / "seeds.csv").exists():
+            raise missing(folder / "seeds.csv")
         runs = pd.read_csv(folder / "seeds.csv", index_col="metric").drop(columns=["mean", "std"])
-        runs[f"seed {params.seed}, {arguments.add}"] = pd.Series(flatten(json.loads(SUMMARY.read_text())))
+        runs[f"seed {params.seed}, {arguments.add}"] = pd.Series(flatten(read_json(SUMMARY)))
     else:
         names = {f"{params.experiment}-seed-{seed}": {"seed": seed} for seed in arguments.seeds}
         summaries = [json.loads(show(ref, str(SUMMARY))) for ref in run_experiments(names, arguments.jobs).values()]
@@ -82,4 +87,4 @@ def flatten(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

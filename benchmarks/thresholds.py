@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show, stages_changed
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, run_experiments, show, stages_changed
 from pipeline.config import load_params
 from pipeline.reporting.advice import ALLOWED_DROP
 
@@ -113,4 +113,4 @@ def draw(table: pd.DataFrame, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -6,6 +6,7 @@ implementation's best configuration, in training and in inference, then it measu
 """
 
 import argparse
+import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.agreement import compare, sentences
 from benchmarks.networks import NETWORKS, paper_bytes_per_image, resnet9
 from benchmarks.peers import PEERS, UNTUNED, installed
 from benchmarks.report import write_figure, write_table
-from benchmarks.run import Runner, describe_configuration, machine
+from benchmarks.run import Runner, commit, describe_configuration, machine, positive, versions
 from pipeline.files import write_json
 
 FOLDER = Path("reports/benchmark")
@@ -28,39 +29,42 @@ OTHERS: list[Cell] = [
     (BLOCK, 100, 64, "infer"), (WHOLE, 100, 16, "infer"), (WHOLE, 100, 64, "train"), (WHOLE, 100, 64, "infer"),
 ]  # fmt: skip
 SMOKE: list[Cell] = [(BLOCK, 5, 4, "train"), (BLOCK, 5, 4, "infer")]
-COMPILED = ("spikingjelly", "norse")
-"""Peers worth a try with torch.compile: at batch 4 on one thread it made SpikingJelly and Norse faster, snnTorch slower."""
 PEER_CANDIDATES: list[dict[str, Any]] = [
     {"precision": precision, "channels_last": last, "keep_freed_memory": True}
     for precision, last in (("32", False), ("32", True), ("bf16", True))
 ]
 PEER_DEFAULT = {"precision": "32", "channels_last": False, "keep_freed_memory": False}
-"""A peer as its tutorials run it; measured beside its best configuration where training at T = 25 is."""
+"""A peer in torch's default settings; measured beside its best configuration where training at T = 25 is."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3, help="measurements of each cell (default 3)")
-    parser.add_argument("--minutes", type=float, default=90.0, help="time budget (default 90); what does not fit is skipped")
+    parser.add_argument("--repeats", type=positive, default=3, help="measurements of each cell (default 3)")
+    parser.add_argument("--minutes", type=positive, default=90, help="time budget (default 90); what does not fit is skipped")
     parser.add_argument("--only", nargs="+", choices=[*OWN, *PEERS], help="implementations to measure (default: all installed)")
     parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile on the peers (minutes when cold)")
     parser.add_argument("--smoke", action="store_true", help="one repeat, batch 4, T = 5: does everything run?")
     parser.add_argument("--output", type=Path, default=FOLDER, help=f"folder of the results (default {FOLDER})")
     options = parser.parse_args(arguments)
     names = options.only or [*OWN, *installed()]
+    if absent := [name for name in names if name in PEERS and name not in installed()]:
+        parser.error(f"--only: {absent[0]} is not installed (pip install -e '.[benchmark]')")
+    if options.output.exists() and not options.output.is_dir():
+        parser.error(f"--output: {options.output} is not a folder")
     for missing in [peer for peer in PEERS if not options.only and peer not in names]:
         print(f"{missing} is not installed (pip install -e '.[benchmark]'): left out")
     runner = Runner(60 * options.minutes, 0.2 if options.smoke else 3.0)
     steps = 5 if options.smoke else 25
     print("do all emit the same spikes?", flush=True)
-    agreement = compare(resnet9(steps, precision="32"), NETWORKS[WHOLE], 1 if options.smoke else 4)
-    agreement = [row for row in agreement if row["implementation"] in names]
+    agreement = compare(resnet9(steps, precision="32"), NETWORKS[WHOLE], 1 if options.smoke else 4, names)
     print("\n".join(sentences(agreement)), flush=True)
-    write_json(options.output / "agreement.json", agreement)
     cells = SMOKE if options.smoke else FOCUS + OTHERS
     best = calibrate(runner, names, cells, options.smoke, not options.no_compile)
     measured = measure_cells(runner, best, cells, 1 if options.smoke else options.repeats)
+    if not measured:
+        sys.exit("error: nothing could be measured (reasons above); nothing was written. Give more --minutes")
     rows = summarise(measured)
+    write_json(options.output / "agreement.json", agreement)
     write_json(options.output / "throughput.json", rows)
     write_table(options.output / "throughput.md", rows, agreement, runner.skipped)
     write_figure(options.output, rows)
@@ -73,8 +77,8 @@ def calibrate(
     """The fastest configuration of each implementation by (implementation, steps, batch, mode), on the first block.
 
     A peer is tried in float32 and bf16 autocast, contiguous and channels last, then without `keep_freed_memory`, then
-    with its neurons compiled (`COMPILED`); this project in micro-batches of several sizes. With T = 100 peers take over
-    what was best with T = 25, uncompiled, for the unrolled loop takes minutes to compile; micro-batches are tried again.
+    with its neurons compiled; this project in micro-batches of several sizes. With T = 100 peers take over what was best
+    with T = 25, uncompiled, for the unrolled loop takes many minutes to compile; micro-batches are tried again.
     """
     best: dict[tuple[str, int, int, str], dict[str, Any]] = {}
     for steps, batch, mode in dict.fromkeys((cell[1], cell[2], cell[3]) for cell in cells):
@@ -93,7 +97,7 @@ def calibrate(
                 cell = (BLOCK, steps, batch, mode)
                 found = _fastest(runner, name, cell, PEER_CANDIDATES) or PEER_CANDIDATES[0]
                 more = [found, found | {"keep_freed_memory": False}]
-                more += [found | {"compile": True}] if compiling and name in COMPILED else []
+                more += [found | {"compile": True}] if compiling else []
                 how = _fastest(runner, name, cell, more) or found
             best[name, steps, batch, mode] = how
             print(f"best of {name} at T={steps}, batch {batch}, {mode}: {', '.join(describe_configuration(how))}", flush=True)
@@ -146,7 +150,7 @@ def measure_cells(
 
 def summarise(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Medians over the repeats, with the spread, one row per implementation and cell."""
-    here = machine()
+    here = {"machine": machine(), "commit": commit(), "versions": versions()}
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in measured:
         groups.setdefault((row["network"], row["steps"], row["mode"], row["batch"], row["implementation"]), []).append(row)
@@ -161,7 +165,7 @@ def summarise(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "start_rss_mb": median(row["start_rss_mb"] for row in repeats),
             "saved_bytes_per_image": repeats[0]["saved_bytes_per_image"],
             "paper_bytes_per_image": paper_bytes_per_image(resnet9(steps), NETWORKS[network]),
-            "configuration": ", ".join(describe_configuration(repeats[0]["configuration"])), "machine": here,
+            "configuration": ", ".join(describe_configuration(repeats[0]["configuration"])), **here,
         })  # fmt: skip
     return rows
 

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, run_experiments, show
+from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
 from benchmarks.seeds import TIMED, flatten
 from pipeline.config import load_params
 
@@ -34,6 +34,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     add_jobs(parser)
     arguments = parser.parse_args()
+    require_seeds(parser, arguments.seeds)
+    if wrong := [part for setting in arguments.settings for part in setting.split(",") if "=" not in part]:
+        parser.error(f"{wrong[0]} is not key=value")
     experiment = load_params().experiment
     cases = [(setting, seed) for setting in arguments.settings for seed in arguments.seeds]
     refs = run_experiments({_name(experiment, *case): _changes(*case) for case in cases}, arguments.jobs)
@@ -81,7 +84,7 @@ def by_chance(rows: pd.DataFrame) -> str:
     once.
     """
     compared = rows[rows["verdict"] != ""]
-    varies = (compared["std"] > 0) | (compared["difference"] != 0)
+    varies = (compared["standard error"] > 0) | (compared["difference"] != 0)
     verdicts = compared[varies].drop_duplicates(["setting", "mean", "std", "difference"])["verdict"]
     found, chance = (verdicts == "differs").sum(), CHANCE * len(verdicts)
     return (f"{found} of {len(verdicts)} comparisons differ; by chance alone some {chance:.1f} would, more or less, for they are "
@@ -99,4 +102,4 @@ def _changes(setting: str, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -1,16 +1,30 @@
 """The same network in each peer framework, from this project's weights."""
 
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 PEERS = ("spikingjelly", "snntorch", "norse")
 UNTUNED = "-untuned"
-"""Ends the name of a peer that runs as its tutorials run it."""
+"""Ends the name of a peer that runs in float32 with torch's default settings."""
 
 
+@cache
 def installed() -> list[str]:
-    """The peers that can be imported; `pip install -e '.[benchmark]'` brings them."""
-    return [name for name in PEERS if find_spec(name) is not None]
+    """The peers that can be imported; `pip install -e '.[benchmark]'` brings them. One that is there but broken is named."""
+    return [name for name in PEERS if _imports(name)]
+
+
+def _imports(name: str) -> bool:
+    try:
+        neurons_of(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != name:
+            print(f"{name} cannot be imported ({error}): left out")
+        return False
+    except Exception as error:  # whatever a broken installation raises
+        print(f"{name} cannot be imported ({type(error).__name__}: {error}): left out")
+        return False
+    return True
 
 
 def neurons_of(name: str):

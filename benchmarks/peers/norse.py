@@ -55,7 +55,7 @@ def readout(leak: float) -> nn.Module:
 
 
 def _silent(current: Tensor) -> Tensor:
-    return torch.zeros_like(current[0], dtype=torch.float32)
+    return torch.zeros_like(current[0])
 
 
 PEER = Peer(
@@ -69,6 +69,7 @@ PEER = Peer(
         "its own soft reset subtracts leak * v in effect; a reset function of v / leak makes it ours. It has no "
         "integrate-and-fire neuron with soft reset: the pooling neurons are one, put together from its parts",
         "the pooling neurons' gradient is the triangle and not the straight-through one",
+        "in bf16 autocast the potentials are bfloat16 too",
     ),
     lif_scale=lambda leak: 1 - leak,
     readout_scale=lambda leak: 1 - leak,

@@ -21,7 +21,7 @@ class Stepped(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         """Spikes `[T, ...]`, or the last potential."""
-        potential = torch.zeros_like(current[0], dtype=torch.float32)
+        potential = torch.zeros_like(current[0])  # as its own `Leaky` begins
         spikes = []
         for step in current:
             spike, potential = self.node(step, potential)
@@ -60,5 +60,6 @@ PEER = Peer(
         "a neuron fires above its threshold and not at it (the pooling neurons' threshold is 1e-6 lower, so that their ties "
         "fire as ours)",
         "the pooling neurons' gradient is a clipped straight-through one that sums over time",
+        "in bf16 autocast the potentials are bfloat16 too",
     ),
 )

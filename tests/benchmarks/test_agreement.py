@@ -36,4 +36,6 @@ def test_every_layer_is_compared_and_fires(rows):
     own = rows["bloctrain"]
     assert list(own["equal"]) == ["b1_0", "b1_1", "b1_2a", "b1_2b", "b2_0a", "b2_0b", "b3_0a", "b3_0b", "hidden"]
     assert all(rate > 0 for rate in own["rate"].values())
+    assert min(own["equal"].values()) == 1
+    assert own["first_gradient_cosine"] > 0.999
     assert set(rows) == {"bloctrain", *installed()}
