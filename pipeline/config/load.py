@@ -55,6 +55,15 @@ def parse_params(content: Any, origin: str = "params.yaml") -> Params:
         raise UserError(_describe(error, origin)) from error
 
 
+def _numeric(text: str) -> bool:
+    """Whether a text that should have been a number or a truth value looks like one."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in ("true", "false", "yes", "no")
+    return True
+
+
 def _describe(error: ValidationError | RecursionError, origin: str) -> str:
     if isinstance(error, RecursionError):
         return f"{origin}: nested too deeply; compare with experiments/digits.yaml"
@@ -68,7 +77,7 @@ def _describe(error: ValidationError | RecursionError, origin: str) -> str:
         message = "unknown parameter; remove it or correct its name"
     elif first["type"] == "missing":
         message, value = "missing; add it (experiments/digits.yaml shows how)", ""
-    elif isinstance(first["input"], str) and first["type"].startswith(("float", "int", "bool")):
+    elif isinstance(first["input"], str) and first["type"].startswith(("float", "int", "bool")) and _numeric(first["input"]):
         message += "; it was read as text (YAML wants 1.0e-05, not 1e-05, and no quotes)"
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     where = f"{origin}: {key}" if key else origin

@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.reporting.facts import Facts
-from pipeline.reporting.plot import METHOD_COLOURS, METHOD_MARKERS, Drawn, grouped_bars, legend, new_figure, paper_line
+from pipeline.reporting.plot import (
+    METHOD_COLOURS,
+    METHOD_MARKERS,
+    Drawn,
+    grouped_bars,
+    label_bars,
+    legend,
+    new_figure,
+    paper_line,
+)
 from pipeline.reporting.results import METHODS, NAMES
 from pipeline.reporting.scale import Reference
 
@@ -27,7 +36,7 @@ def figure_5a(facts: Facts, paper: Reference) -> Drawn:
     _depth_axis(axis, facts)
     axis.set_ylabel("test accuracy (%)")
     legend(figure, [axis], columns=1)
-    caption = "Figure 5A. Test accuracy against depth. The paper's values are those of its full depth."
+    caption = "Figure 5A. Test accuracy against depth." + " The paper's values are those of its full depth." * bool(paper.section)
     return Drawn(figure, caption, f"By depth, {'; '.join(words)}.")
 
 
@@ -40,10 +49,12 @@ def figure_5b(facts: Facts, paper: Reference) -> Drawn:
     grouped_bars(axes[0], _depths(keys), series, LABELLED)
     axes[0].set_ylabel("training memory (MB)")
     reduction = facts.summary["efficiency"]["training_memory_reduction"]
-    axes[1].bar(range(len(keys)), [reduction.get(key, 0.0) for key in keys], 0.5, color=METHOD_COLOURS["bloctrain"])
-    axes[1].set_xticks(range(len(keys)), _depths(keys))
+    bars = axes[1].bar(range(len(keys)), [reduction.get(key, 0.0) for key in keys], 0.5, color=METHOD_COLOURS["bloctrain"])
+    label_bars(axes[1], bars, "{:.2f}")
+    axes[0].set_xlabel("network so far, its last block in training or all of it")
+    axes[1].set_xticks(range(len(keys)), keys)
     axes[1].set_ylabel("reduction\n(end-to-end / own)")
-    axes[1].set_xlabel("blocks")
+    axes[1].set_xlabel("block in training")
     axes[1].grid(visible=False, axis="x")
     for name, word, mark in (("min", "smallest", ":"), ("max", "largest", "--")):
         if (value := paper.value(f"training_memory_reduction_{name}")) is not None:

@@ -33,9 +33,9 @@ def training_curves(facts: Facts, paper: Reference) -> Drawn:
             for column, line in (("train_accuracy", "-"), ("validation_accuracy", "--")):
                 known = [(entry["epoch"], 100 * entry[column]) for entry in history if entry[column] is not None]
                 accuracy.plot([x for x, _ in known], [y for _, y in known], line, color=colour)
-        loss.set_ylabel("loss")
+        loss.set_ylabel("loss (log scale)")
         accuracy.set_ylabel("accuracy (%)")
-        loss.set_ylim(bottom=0)
+        loss.set_yscale("log")
         loss.set_title(NAMES[method], loc="left", fontweight="bold")
         for axis in (loss, accuracy):
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -46,7 +46,8 @@ def training_curves(facts: Facts, paper: Reference) -> Drawn:
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     caption = (
         "Training curves. A colour per block (end-to-end: the network whose last block it is); solid on the training "
-        "images, dashed on the validation images. The baselines train on the validation images too, so they have no dashed line."
+        "images, dashed on the validation images. The baselines train on the validation images too, so they have no dashed line; "
+        "BlocTrain's blocks from the third on train on the images of hard classes alone."
     )
     ends = ", ".join(f"{key} {histories['bloctrain'][key][-1]['loss']:.3g}" for key in keys if histories["bloctrain"][key])
     return Drawn(figure, caption, f"Loss and accuracy per epoch. BlocTrain's last losses: {ends}.")

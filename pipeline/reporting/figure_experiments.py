@@ -1,6 +1,7 @@
 """The trade-off between accuracy and operations, this run beside the published experiments."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
@@ -26,13 +27,14 @@ def experiments(facts: Facts, paper: Reference, others: Sequence[Entry]) -> Draw
         ordered = sorted(rows, key=lambda row: row["compute_efficiency"])
         x, y = [row["compute_efficiency"] for row in ordered], [100 * row["accuracy"] for row in ordered]
         axis.plot(x, y, marker=marker, color=colour, label=f"BlocTrain, {name}")
-        axis.plot([1.0], [100 * end_to_end], marker=marker, color=colour, markerfacecolor="white", linestyle="none")
+        hollow: dict[str, Any] = {"marker": marker, "color": colour, "markerfacecolor": "none", "linestyle": "none"}
+        axis.plot([1.0], [100 * end_to_end], markersize=5 + position, **hollow)  # of other sizes, so that none hides another
         words.append(f"{name}: {y[0]:.1f} % at {x[0]:.2f}, {y[-1]:.1f} % at {x[-1]:.2f}, end-to-end {100 * end_to_end:.1f} %")
     efficiency, accuracy = paper.value("compute_efficiency"), paper.value("accuracy_bloctrain")
     if efficiency is not None and accuracy is not None:
         axis.plot([efficiency], [accuracy], "x", color=OKABE_ITO["red"], markersize=6, label=paper.label)
-    axis.plot([], [], "o", color="#666666", markerfacecolor="white", label="end-to-end (efficiency 1)")
-    axis.set_xlabel("compute efficiency (operations of end-to-end / own)")
+    axis.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=6, label="end-to-end (efficiency 1)")
+    axis.set_xlabel("compute efficiency (end-to-end operations / own)")
     axis.set_ylabel("test accuracy (%)")
     axis.yaxis.set_major_locator(MaxNLocator(6))
     axis.margins(0.08)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.reporting.facts import Facts, partition_band
-from pipeline.reporting.plot import METHOD_COLOURS, OKABE_ITO, Drawn, grouped_bars, legend, new_figure, paper_line
+from pipeline.reporting.plot import METHOD_COLOURS, OKABE_ITO, Drawn, grouped_bars, label_bars, legend, new_figure, paper_line
 from pipeline.reporting.results import Results
 from pipeline.reporting.scale import TEST_PICKED, Reference
 
@@ -140,9 +140,10 @@ def hard_classes(axis: Axes, results: Results, paper: Reference) -> None:
 def exits(axis: Axes, results: Results) -> None:
     """Percent of test inputs classified at each block of BlocTrain."""
     keys = [block.key for block in results.built]
-    axis.bar(keys, shares(results.exits["exit_block"], len(keys)), 0.6, color=METHOD_COLOURS["bloctrain"])
+    bars = axis.bar(keys, shares(results.exits["exit_block"], len(keys)), 0.6, color=METHOD_COLOURS["bloctrain"])
+    label_bars(axis, bars, "{:.1f}")
     axis.set_ylabel("inputs classified (%)")
-    axis.set_ylim(0, 100)
+    axis.set_ylim(0, 112)
     axis.grid(visible=False, axis="x")
 
 
@@ -159,10 +160,10 @@ def figure_10c(facts: Facts, paper: Reference) -> Drawn:
     series["BlocTrain-base"] = shares(results.base_exits["exit_block"], len(keys))
     figure, (axis,) = new_figure()
     colours = {"BlocTrain": METHOD_COLOURS["bloctrain"], "BlocTrain-base": METHOD_COLOURS["bloctrain_base"]}
-    grouped_bars(axis, keys, series, colours)
+    grouped_bars(axis, keys, series, colours, "{:.1f}")
     axis.set_ylabel("inputs classified (%)")
     axis.set_xlabel("block")
-    axis.set_ylim(0, 100)
+    axis.set_ylim(0, 110)
     legend(figure, [axis])
     caption = f"Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{_mark(results)}"
     words = "; ".join(f"{name}: " + ", ".join(f"{value:.1f} %" for value in values) for name, values in series.items())

@@ -2,7 +2,7 @@
 
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_cost import LABELLED, number
-from pipeline.reporting.plot import METHOD_COLOURS, OKABE_ITO, Drawn, grouped_bars, legend, new_figure, paper_line
+from pipeline.reporting.plot import METHOD_COLOURS, OKABE_ITO, Drawn, grouped_bars, label_bars, legend, new_figure, paper_line
 from pipeline.reporting.results import METHODS, NAMES
 from pipeline.reporting.scale import Reference
 
@@ -31,7 +31,8 @@ def figure_11a(facts: Facts, paper: Reference) -> Drawn:
     """Training time per epoch over that of end-to-end training, at the same batch size."""
     figure, (axis,) = new_figure(height=2.2)
     ratio = facts.summary["training_time_ratio"]
-    axis.bar([0], [ratio], 0.5, color=METHOD_COLOURS["bloctrain"], label="this run, this machine")
+    bars = axis.bar([0], [ratio], 0.5, color=METHOD_COLOURS["bloctrain"], label="this run, this machine")
+    label_bars(axis, bars, "{:.2f}")
     axis.axhline(1.0, color=OKABE_ITO["black"], linewidth=0.8, label="as long as end-to-end")
     axis.set_xticks([0], ["BlocTrain"])
     axis.set_xlim(-0.8, 0.8)
@@ -66,7 +67,7 @@ def figure_11b(facts: Facts, paper: Reference) -> Drawn:
         axis.annotate(str(value), (place, value), ha="center", va="bottom", fontsize=7)
     if paper.section:
         axis.plot([0.7, 1.3], [PAPER_BATCH] * 2, label=f"{paper.label}, their GPU", color=OKABE_ITO["red"], linestyle="--")
-    axis.set_ylim(0, 1.2 * max(batch, allowed, PAPER_BATCH))
+    axis.set_ylim(0, 1.2 * max(batch, allowed, PAPER_BATCH if paper.section else 0))
     legend(figure, [axis], columns=1)
     caption = (
         f"Figure 11B, its premise: in the {budget:.3g} MB that training BlocTrain's largest block takes with {batch} images "

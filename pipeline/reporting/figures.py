@@ -10,7 +10,7 @@ from pipeline.reporting.facts import Facts
 from pipeline.reporting.figure_curves import training_curves
 from pipeline.reporting.figure_experiments import experiments
 from pipeline.reporting.plot import Drawn, save, style
-from pipeline.reporting.scale import Reference, section_of
+from pipeline.reporting.scale import Reference, same_data, section_of
 
 FOLDER = REPORTS / "figures"
 CAPTIONS = "captions.json"
@@ -34,14 +34,16 @@ FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
 def draw_figures(facts: Facts, folder: Path) -> None:
     """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each.
 
+    The paper's values are drawn where the run is on its data: beside others they would be compared with what they do not measure.
     `experiments`, the trade-off of this run beside the ledger's, is drawn only where the ledger holds another experiment.
     """
-    paper = Reference(section_of(facts.results.params, facts.results.dataset))
+    section = section_of(facts.results.params, facts.results.dataset)
+    paper = Reference(section if section and same_data(facts.results.dataset, section) else None)
     texts = {}
     with style():
         drawings = {name: draw(facts, paper) for name, draw in FIGURES.items()}
         if facts.others:
-            drawings["experiments"] = experiments(facts, paper, facts.others)
+            drawings["experiments"] = experiments(facts, Reference(section), facts.others)
         for name, drawn in drawings.items():
             save(folder, name, drawn)
             texts[name] = {"caption": drawn.caption, "alt": drawn.alt}

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from pipeline.files import atomic_file
@@ -83,12 +84,23 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
         figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns)
 
 
-def grouped_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], colours: dict[str, str]) -> None:
-    """Bars side by side: `series[label][i]` over `groups[i]`."""
+def label_bars(axis: Axes, bars: BarContainer, form: str) -> None:
+    """Each bar's value above it, so that a bar too low to see is read as one."""
+    axis.bar_label(bars, fmt=form, fontsize=6, padding=1)
+    axis.margins(y=0.12)
+
+
+def grouped_bars(
+    axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], colours: dict[str, str], form: str = ""
+) -> None:
+    """Bars side by side: `series[label][i]` over `groups[i]`, with their values where `form` says how to write them."""
     width = 0.8 / len(series)
     for position, (label, values) in enumerate(series.items()):
         shift = (position - (len(series) - 1) / 2) * width
-        axis.bar([i + shift for i in range(len(groups))], values, width * 0.92, label=label, color=colours[label])
+        places = [i + shift for i in range(len(groups))]
+        bars = axis.bar(places, values, width * 0.92, label=label, color=colours[label])
+        if form:
+            label_bars(axis, bars, form)
     axis.set_xticks(range(len(groups)), groups)
     axis.grid(visible=False, axis="x")
 

@@ -34,7 +34,8 @@ def judge(facts: Facts, claim: Claim) -> Finding:
     if claim.section in LITERATURE:
         return _row(claim)
     if claim.section == "figures":
-        return Finding("", NOT_TESTABLE, f"says what a figure shows; redrawn in reports/figures as figure_{claim.name}*")
+        what = f"says what a figure shows; its counterparts for this run are reports/figures/figure_{claim.name}*"
+        return Finding("", NOT_TESTABLE, what)
     if claim.section == "setup":
         return Finding(_setting(facts, claim), NOT_TESTABLE, "a setting, not a result")
     return advise(_studied(facts), claim)
