@@ -32,8 +32,9 @@ def check_ledger() -> None:
         checks = check_all(entry.params.expectations, entry.summary)
         found = [check.failure() for check in checks if not check.ok] + check_predictions(LEDGER / entry.name)
         failures += [f"{entry.name}: {failure}" for failure in found]
-        held = sum(check.ok for check in checks)
-        print(f"{entry.name}: {held} of {len(checks)} expectations hold, {len(found)} failures")
+        held, images = sum(check.ok for check in checks), entry.params.data.split.test
+        counted = f"accuracies and exits counted again from {images} predictions"
+        print(f"{entry.name}: {held} of {len(checks)} expectations hold; {counted}; {len(found)} failures")
     if failures:
         sys.exit("\n".join(failures))
 
