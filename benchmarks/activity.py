@@ -16,7 +16,7 @@ import torch
 from benchmarks.agreement import own_spikes
 from benchmarks.networks import NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
 from benchmarks.run import machine, positive
-from pipeline.files import write_json, write_text
+from pipeline.base.files import write_json, write_text
 from pipeline.training.feed import time_major
 
 FOLDER = Path("reports/benchmark")

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks.experiments import in_one_line
 from benchmarks.seeds import SUMMARY, flatten
+from pipeline.base.files import read_json
 from pipeline.config import Params, load_params
-from pipeline.files import read_json
 from pipeline.reporting.facts import variation
 
 WIDTH = 3  # standard deviations

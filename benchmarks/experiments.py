@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 PUBLISHED = Path("reports/published")
 

@@ -37,10 +37,11 @@ from benchmarks.networks import (
     training_step,
 )
 from benchmarks.run import ROOT, machine, positive
+from pipeline.base.files import write_json
 from pipeline.config import Params
 from pipeline.encoding import SpikeFile, write_spikes
-from pipeline.files import write_json
 from pipeline.network import Block, Trunk, build_trunk
+from pipeline.network.params import chain_to
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.feed import PrefixFeed, time_major
 
@@ -76,7 +77,7 @@ def measure_epoch(order: dict[str, Any]) -> dict[str, Any]:
     params = make_params(blocks, order["steps"], order["micro_batch"], order["precision"])
     keys, images, batch = order["keys"], order["images"], order["batch"]
     host, label = random_spikes(images, order["steps"]), random_labels(images)
-    before = params.chain_to(keys[0])[:-1]
+    before = chain_to(params.blocks, keys[0])[:-1]
     with tempfile.TemporaryDirectory() as folder:
         prefix, feature_seconds = None, 0.0
         feed: Any = HostFeed(host)

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.agreement import sentences
 from benchmarks.peers import PEERS, UNTUNED
-from pipeline.files import write_text
+from pipeline.base.files import write_text
 from pipeline.reporting.plot import DPI, OKABE_ITO, legend, new_figure, style
 
 Row = dict[str, Any]

@@ -13,7 +13,7 @@ from benchmarks.measure import OWN, own_step, peer_step
 from benchmarks.networks import NETWORKS, paper_bytes_per_image, random_labels, random_spikes, resnet9
 from benchmarks.peers import installed
 from benchmarks.throughput import PEER_CANDIDATES
-from pipeline.files import write_text
+from pipeline.base.files import write_text
 
 OUTPUT = Path("reports/benchmark/saved.md")
 STEPS, IMAGES = (25, 100), 3

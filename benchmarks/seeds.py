@@ -20,8 +20,8 @@ import pandas as pd
 from scipy.stats import t
 
 from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
+from pipeline.base.files import missing, read_json
 from pipeline.config import load_params
-from pipeline.files import missing, read_json
 
 SUMMARY = Path("reports/summary.json")
 COVERAGE = 0.997  # of further runs: that of three standard deviations

@@ -16,7 +16,7 @@ from benchmarks.networks import NETWORKS, paper_bytes_per_image, resnet9
 from benchmarks.peers import PEERS, UNTUNED, installed
 from benchmarks.report import write_figure, write_table
 from benchmarks.run import Runner, commit, describe_configuration, machine, positive, versions
-from pipeline.files import write_json
+from pipeline.base.files import write_json
 
 FOLDER = Path("reports/benchmark")
 OWN = ("bloctrain", "bloctrain-float32")

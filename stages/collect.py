@@ -1,7 +1,7 @@
 """Digests and measured times of a block's results and all before it, so that a later stage can depend on them as one."""
 
+from pipeline.base.files import file_digest, read_json, write_json
 from pipeline.config import Params
-from pipeline.files import file_digest, read_json, write_json
 from pipeline.layout import RUNS, base_folder, block_folder, end_to_end_folder
 from stages.command import run_block_stage
 

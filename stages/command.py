@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from pipeline.base.errors import UserError
 from pipeline.config import Params, load_params
-from pipeline.errors import UserError
 
 NO_MEMORY = "error: not enough memory; make compute.micro_batch, data.split or encoding.time_steps smaller in params.yaml"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.files import atomic_folder, read_json, write_arrays, write_json
 from pipeline.config import Params
 from pipeline.data import augment, load_prepared
 from pipeline.encoding import FIXED, fit_encoder, write_spikes
-from pipeline.files import atomic_folder, read_json, write_arrays, write_json
 from pipeline.layout import block_folder
 from stages.command import run_stage
 

@@ -1,7 +1,7 @@
 """Draw reports/figures/: the paper's figures for this run, with the paper's values, and the training curves."""
 
+from pipeline.base.files import atomic_folder
 from pipeline.config import Params
-from pipeline.files import atomic_folder
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.figures import FOLDER, draw_figures
 from pipeline.reporting.ledger import load_ledger, load_spreads

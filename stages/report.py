@@ -1,7 +1,7 @@
 """Write reports/report.html: the run, the claims, the figures and example images on one self-contained page."""
 
+from pipeline.base.files import write_text
 from pipeline.config import Params
-from pipeline.files import write_text
 from pipeline.layout import REPORTS
 from pipeline.reporting.page import build_page
 from stages.command import run_stage

@@ -1,7 +1,7 @@
 """Write reports/summary.json and reports/tables/: the paper's tables, this run's, and the claims one by one."""
 
+from pipeline.base.files import atomic_folder, write_json
 from pipeline.config import Params
-from pipeline.files import atomic_folder, write_json
 from pipeline.layout import REPORTS
 from pipeline.reporting.facts import Facts
 from pipeline.reporting.ledger import load_ledger, load_spreads

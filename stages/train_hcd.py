@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pipeline.base.files import read_tensors, write_tensors
 from pipeline.config import Params
-from pipeline.files import read_tensors, write_tensors
 from pipeline.layout import block_folder
 from pipeline.partition.steps import hcd_step
 from stages.command import run_block_stage

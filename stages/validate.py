@@ -8,8 +8,8 @@ counted again from its predictions.
 import argparse
 import sys
 
+from pipeline.base.files import read_json
 from pipeline.config import load_params
-from pipeline.files import read_json
 from pipeline.layout import REPORTS
 from pipeline.reporting.ledger import LEDGER, check_predictions, load_ledger
 from pipeline.reporting.validation import as_text, check_all, write_checks

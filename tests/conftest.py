@@ -10,8 +10,8 @@ import torch
 import yaml
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from pipeline.base.errors import UserError
 from pipeline.config import parse_params
-from pipeline.errors import UserError
 
 # Parameters for tests, apart from params.yaml, which is whatever experiment is in force.
 TINY = """
@@ -31,7 +31,8 @@ blocks:
   b2: {prev: b1, prev2: b0, layers: [{kind: residual, channels: 8, stride: 2}], hidden: 16, learning_rate: 0.002}
   b3: {prev: b2, prev2: b1, layers: [{kind: residual, channels: 8}], hidden: 16, learning_rate: 0.002}
 deepest: b3
-training: {epochs: 3, batch_size: 16, schedule: constant, end_to_end_learning_rate: 0.002, augmentation: none, dropout: 0.0}
+training: {epochs: 3, batch_size: 16, schedule: constant, augmentation: none, dropout: 0.0}
+baselines: {end_to_end_learning_rate: 0.002}
 features: {mode: cached, realisations: 2}
 hcd: {joint: true, keep_hard: 0.95, spare_hard: 0.99}
 partition: {metric: recall, threshold: {mode: relative, value: 0.0}}

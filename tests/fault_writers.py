@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from matplotlib import pyplot
 
+from pipeline.base.files import atomic_folder, write_arrays, write_csv, write_json
 from pipeline.encoding import write_spikes
-from pipeline.files import atomic_folder, write_arrays, write_csv, write_json
 from pipeline.training.resume import Checkpoint
 from pipeline.training.weights import save_weights
 from stages.command import _guard

@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.data.folder import read_image_folder
-from pipeline.errors import UserError
 
 SIZE = 4
 FORMATS = {"png": "PNG", "jpg": "JPEG", "bmp": "BMP", "gif": "GIF", "tif": "TIFF", "webp": "WEBP"}

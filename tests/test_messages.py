@@ -12,7 +12,7 @@ import yaml
 from imports import ROOT
 from PIL import Image
 
-from pipeline.files import write_arrays, write_json
+from pipeline.base.files import write_arrays, write_json
 
 QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_text(encoding="utf-8"))
 

@@ -1,6 +1,7 @@
 """The accounting stage: tables of training memory, training time and inference cost under runs/."""
 
 from pathlib import Path
+from typing import Any as Params
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,11 @@ from torch import Tensor
 
 from pipeline.accounting.inference_cost import Cost, end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import MEGABYTE_BITS, megabytes, saved_bytes
-from pipeline.config import Params, load_params
-from pipeline.files import atomic_folder, damaged, missing, read_arrays, read_json, write_csv
+from pipeline.base.files import atomic_folder, damaged, missing, read_arrays, read_json, write_csv
+from pipeline.config import load_params
 from pipeline.layout import RUNS, block_folder
 from pipeline.network import BlockPlan, build_block, plan_blocks
+from pipeline.network.params import chain_to
 from pipeline.neuron.precision import spike_dtype
 
 PAPER_SCALE = Path("experiments/cifar10-resnet9.yaml")
@@ -35,7 +37,7 @@ class Ledger:
         self.classes = {key: len(read_json(block_folder(blocks[key].prev2) / "groups.json")["hard"]) for key in self.built}
 
     def chain(self, key: str) -> list[BlockPlan]:
-        return [self.plans[k] for k in self.params.chain_to(key)]
+        return [self.plans[k] for k in chain_to(self.params.blocks, key)]
 
     def exit_costs(self, method: str) -> list[Cost]:
         keys = self.built if method == "bloctrain" else list(self.params.blocks)
@@ -75,7 +77,7 @@ def _training_memory(ledger: Ledger, path) -> None:
     counted: list[tuple[str, int, str, float, float, float, float]] = []
     for depth, key in enumerate(params.blocks, start=1):
         chain = ledger.chain(key)
-        cases = [("end_to_end", params.chain_to(key), chain, ledger.all_classes, False)]
+        cases = [("end_to_end", chain_to(params.blocks, key), chain, ledger.all_classes, False)]
         if key in ledger.built:
             cases.insert(0, ("bloctrain", [key], chain[-1:], ledger.classes[key], key != "b1"))
         for method, keys, trained, classes, hcd in cases:

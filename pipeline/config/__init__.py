@@ -1,6 +1,6 @@
-"""Parameters: typed, validated on reading, one line per mistake."""
+"""The whole file of parameters, for what reads all of it: the check before a run, reports, studies, a loaded run."""
 
+from pipeline.config.experiment import Params
 from pipeline.config.load import load_params, parse_params
-from pipeline.config.schema import BlockParams, Params
 
-__all__ = ["BlockParams", "Params", "load_params", "parse_params"]
+__all__ = ["Params", "load_params", "parse_params"]

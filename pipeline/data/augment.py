@@ -6,7 +6,7 @@ two steps are taken here with a generator of their own per image.
 
 import numpy as np
 
-from pipeline.seeding import digest_of
+from pipeline.base.seeding import digest_of
 
 PADDING_SHARE = 8  # a 32-pixel image is padded by 4, the usual recipe for CIFAR
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 SPLITS = ("train", "test")
 # Modes that convert to RGB without loss of range; 16-bit and floating-point ones do not.

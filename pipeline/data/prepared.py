@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from pipeline.config.schema import DataParams, SplitParams
+from pipeline.base.errors import UserError
+from pipeline.base.files import damaged, read_arrays, write_arrays, write_json
+from pipeline.base.seeding import torch_seed
+from pipeline.data.params import DataParams, SplitParams
 from pipeline.data.sources import Pool, Source, read_source
-from pipeline.errors import UserError
-from pipeline.files import damaged, read_arrays, write_arrays, write_json
-from pipeline.seeding import torch_seed
 
 FOLDER = Path("data/prepared")
 SPLITS = ("train", "validation", "test")

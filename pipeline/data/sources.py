@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.config.schema import DataParams
+from pipeline.base.errors import UserError
 from pipeline.data.folder import read_image_folder
-from pipeline.errors import UserError
+from pipeline.data.params import DataParams
 
 RAW = Path("data/raw")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import damaged, read_json, write_json
-from pipeline.seeding import digest_of
+from pipeline.base.files import damaged, read_json, write_json
+from pipeline.base.seeding import digest_of
 
 FIXED = -1  # the realisation of evaluation splits, the same at every use
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import DAMAGED_ARRAY, atomic_file, damaged, missing, read_json, write_json
+from pipeline.base.files import DAMAGED_ARRAY, atomic_file, damaged, missing, read_json, write_json
 
 
 def pack(spikes: np.ndarray, signed: bool) -> np.ndarray:

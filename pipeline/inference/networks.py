@@ -1,14 +1,15 @@
 """The trained networks of one run, as inference sees them."""
 
 from dataclasses import dataclass
+from typing import Any as Params
 
 import numpy as np
 import torch
 
-from pipeline.config.schema import Params
-from pipeline.files import damaged, file_digest, read_json
+from pipeline.base.files import damaged, file_digest, read_json
 from pipeline.layout import RUNS, base_folder, block_folder, end_to_end_folder
 from pipeline.network import Block, build_block
+from pipeline.network.params import chain_to
 from pipeline.partition.exit_rule import BlockVote
 from pipeline.partition.votes import load_outputs, load_vote
 from pipeline.training.context import Context
@@ -58,7 +59,7 @@ def load_stages(context: Context, method: str) -> list[Stage]:
 def load_end_to_end(context: Context, key: str) -> Block:
     """The network trained end to end up to block `key`, on the device."""
     params = context.params
-    block = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, "load")
+    block = build_block(params, chain_to(params.blocks, key), context.channels, len(context.class_names), False, "load")
     load_into(block, end_to_end_folder(key) / "block.safetensors")
     return to_device(context.fabric, block.requires_grad_(False))
 

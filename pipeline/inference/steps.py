@@ -1,14 +1,15 @@
 """The inference stage: exits, sweep and depths by replay; agreement, operations and latency by running."""
 
 from collections.abc import Callable
+from typing import Any as Params
 
 import numpy as np
 
-from pipeline.config.schema import Params
+from pipeline.base.files import read_json, write_arrays, write_csv, write_json
 from pipeline.encoding import FIXED
-from pipeline.files import read_json, write_arrays, write_csv, write_json
 from pipeline.inference.latency import measure_alternating, speedups
 from pipeline.inference.networks import METHODS, check_digests, load_end_to_end, load_stages, votes
+from pipeline.inference.params import thresholds
 from pipeline.inference.runner import ConditionalRunner, run_chunk
 from pipeline.inference.sweep import accuracy_by_depth, sweep
 from pipeline.inference.synaptic import synaptic_operations
@@ -30,11 +31,11 @@ def replay_step(params: Params, classes: int) -> None:
     for method, splits in EVALUATED.items():
         for split in splits:
             stored, label = votes(params, method, split)
-            exits = replay(stored, [params.inference.theta_conf] * len(stored), classes)
+            exits = replay(stored, thresholds(params.inference.theta_conf, len(stored)), classes)
             _write_exits(EXITS_FILE[method].format(split), exits, label, stored, params)
             rows += [[method, split, *row] for row in sweep(stored, label, classes, params.inference.sweep, blocks)]
             if split == "test":
-                depth[method] = accuracy_by_depth(stored, label, classes, params.inference.theta_conf)
+                depth[method] = accuracy_by_depth(stored, label, classes, thresholds(params.inference.theta_conf, len(stored)))
     write_csv(RUNS / "sweep.csv", ("method", "split", "theta_conf", "accuracy", *(f"share_{key}" for key in params.blocks)), rows)
     depth["end_to_end"] = []
     for key in params.blocks:
@@ -58,7 +59,7 @@ def run_step(params: Params) -> None:
     every = np.arange(len(feed.files[0]))
 
     def runner(method: str) -> ConditionalRunner:
-        theta_conf = [params.inference.theta_conf] * len(stages[method])
+        theta_conf = thresholds(params.inference.theta_conf, len(stages[method]))
         return ConditionalRunner(stages[method], theta_conf, classes, chunk, dtype, device)
 
     agreement = {}
@@ -121,7 +122,7 @@ def _write_exits(name: str, exits: Exits, label: np.ndarray, stored: list[BlockV
 
     write_arrays(RUNS / name, {
         "exit_block": exits.exit_block, "prediction": exits.prediction, "label": label, "index": np.arange(len(label)),
-        "theta_conf": per_block([params.inference.theta_conf] * len(stored)),
+        "theta_conf": per_block(list(thresholds(params.inference.theta_conf, len(stored)))),
         "theta_high": per_block([vote.theta_high for vote in stored]),
         "theta_low": per_block([vote.theta_low for vote in stored]),
     })  # fmt: skip

@@ -15,7 +15,7 @@ def sweep(votes: list[BlockVote], label: np.ndarray, classes: int, thresholds: l
         yield [theta_conf, float((exits.prediction == label).mean()), *shares.tolist()]
 
 
-def accuracy_by_depth(votes: list[BlockVote], label: np.ndarray, classes: int, theta_conf: float) -> list[float]:
+def accuracy_by_depth(votes: list[BlockVote], label: np.ndarray, classes: int, theta_conf: list[float]) -> list[float]:
     """Accuracy of the first 1, 2, ... blocks, the last of them letting everyone out."""
     depths = range(1, len(votes) + 1)
-    return [float((replay(votes[:d], [theta_conf] * d, classes).prediction == label).mean()) for d in depths]
+    return [float((replay(votes[:d], theta_conf, classes).prediction == label).mean()) for d in depths]

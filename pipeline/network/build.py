@@ -1,16 +1,16 @@
 """Modules from plans, with weights drawn from one named generator."""
 
 from collections.abc import Sequence
+from typing import Any as Params
 
 import torch
 
-from pipeline.config.schema import Params
+from pipeline.base.seeding import torch_seed
 from pipeline.network.block import Block, Trunk
 from pipeline.network.engine import Engine, choose_engine
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
 from pipeline.network.plan import LayerPlan, plan_blocks
 from pipeline.neuron import LIF
-from pipeline.seeding import torch_seed
 
 
 def build_trunk(params: Params, keys: Sequence[str], channels: int, purpose: str = "prefix") -> Trunk:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Literal, NamedTuple
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.network.events.synapses import load_events
 from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans

@@ -5,8 +5,9 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any as Params
 
-from pipeline.config.schema import ConvLayer, Params, PoolLayer
+from pipeline.network.params import ConvLayer, PoolLayer
 
 Shape = tuple[int, int, int]
 KERNEL = 3

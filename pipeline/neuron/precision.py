@@ -2,7 +2,7 @@
 
 import torch
 
-from pipeline.config.schema import ComputeParams
+from pipeline.training.params import ComputeParams
 
 
 def spike_dtype(compute: ComputeParams) -> torch.dtype:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.config.schema import ThresholdParams
+from pipeline.partition.params import ThresholdParams
 
 
 def class_accuracies(prediction: np.ndarray, label: np.ndarray, classes: int) -> dict[str, np.ndarray]:

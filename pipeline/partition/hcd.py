@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.config.schema import HcdParams
+from pipeline.training.params import HcdParams
 
 
 def fit_separate(summary: np.ndarray, is_hard: np.ndarray) -> np.ndarray:

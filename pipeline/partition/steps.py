@@ -1,12 +1,12 @@
 """The two stages after a block's training: its hard class detector, and the partition of its classes (Algorithm 1)."""
 
 from pathlib import Path
+from typing import Any as Params
 
 import numpy as np
 
-from pipeline.config.schema import Params
-from pipeline.errors import UserError
-from pipeline.files import read_arrays, read_json, write_arrays, write_csv, write_json
+from pipeline.base.errors import UserError
+from pipeline.base.files import read_arrays, read_json, write_arrays, write_csv, write_json
 from pipeline.layout import block_folder
 from pipeline.partition.exit_rule import exit_rule
 from pipeline.partition.hardness import class_accuracies, divide, hardness_threshold

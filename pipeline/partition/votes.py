@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import damaged, read_arrays, read_json
+from pipeline.base.files import damaged, read_arrays, read_json
 from pipeline.layout import block_folder
 from pipeline.partition.exit_rule import BlockVote
 

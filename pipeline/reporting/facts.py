@@ -144,7 +144,7 @@ def pair(summary: Mapping[str, Any], params: Params) -> float | None:
     """Difference in accuracy of the two trainings alike that every run holds: the first blocks of BlocTrain-base and of end to
     end are the same network, trained on the same images from other initial weights in another order. None where their learning
     rates differ."""
-    if params.blocks["b1"].learning_rate != params.training.end_to_end_learning_rate:
+    if params.blocks["b1"].learning_rate != params.baselines.end_to_end_learning_rate:
         return None
     first, second = (summary["accuracy"]["by_depth"][method].get("b1") for method in ("bloctrain_base", "end_to_end"))
     return None if first is None or second is None else first - second

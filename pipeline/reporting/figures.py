@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.files import write_json
+from pipeline.base.files import write_json
 from pipeline.layout import REPORTS
 from pipeline.reporting import figure_cost, figure_partition, figure_time
 from pipeline.reporting.facts import Facts

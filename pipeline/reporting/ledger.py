@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.base.files import damaged, missing, read_arrays, read_json
 from pipeline.config import Params, load_params
-from pipeline.files import damaged, missing, read_arrays, read_json
 from pipeline.layout import REPORTS
 from pipeline.reporting.results import METHODS, NAMES, Row, read_table
 

@@ -6,8 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipeline.base.files import missing, read_arrays, read_json
 from pipeline.config import Params
-from pipeline.files import missing, read_arrays, read_json
 from pipeline.layout import REPORTS, RUNS
 from pipeline.reporting.facts import VERDICTS
 from pipeline.reporting.ledger import read_cells

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from pipeline.files import atomic_file
+from pipeline.base.files import atomic_file
 
 COLUMN = 3.4
 """Width in inches of one column of the paper."""

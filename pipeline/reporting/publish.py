@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.errors import UserError
+from pipeline.base.files import atomic_folder, read_arrays, write_arrays, write_json
 from pipeline.config import Params
-from pipeline.errors import UserError
-from pipeline.files import atomic_folder, read_arrays, write_arrays, write_json
 from pipeline.inference.networks import votes
+from pipeline.inference.params import thresholds
 from pipeline.layout import RUNS, end_to_end_folder
 from pipeline.partition.exit_rule import replay
 from pipeline.partition.votes import load_outputs
@@ -64,7 +65,7 @@ def predictions(params: Params, classes: int) -> dict[str, np.ndarray]:
     for method in ("bloctrain", "bloctrain_base"):
         stored, _ = votes(params, method, "test")
         for depth, key in enumerate(list(params.blocks)[: len(stored)], start=1):
-            exits = replay(stored[:depth], [params.inference.theta_conf] * depth, classes)
+            exits = replay(stored[:depth], thresholds(params.inference.theta_conf, depth), classes)
             arrays[f"{method}_{key}"] = exits.prediction
         arrays[f"{method}_exit"] = exits.exit_block
     for key in params.blocks:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.base.files import damaged, missing, read_arrays, read_json
 from pipeline.config import Params
-from pipeline.files import damaged, missing, read_arrays, read_json
 from pipeline.layout import RUNS, block_folder
 
 PREPARED = Path("data/prepared")

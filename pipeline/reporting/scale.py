@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Params
-from pipeline.config.schema import PoolLayer
+from pipeline.network.params import PoolLayer
 from pipeline.reporting.paper import read_claims_file
 from pipeline.reporting.results import Results
 
@@ -85,7 +85,7 @@ def paper_training(results: Results, section: str) -> bool:
     return (
         paper_network(results, section)
         and training.epochs >= setup["epochs"]
-        and training.end_to_end_learning_rate == rates["end_to_end"]
+        and results.params.baselines.end_to_end_learning_rate == rates["end_to_end"]
         and all(
             block.learning_rate == rates.get(f"block_{number}", rates["deeper"])
             for number, block in enumerate(blocks.values(), start=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import write_csv, write_text
+from pipeline.base.files import write_csv, write_text
 
 
 @dataclass(frozen=True)

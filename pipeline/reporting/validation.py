@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.schema import Expectation
-from pipeline.files import write_json, write_text
+from pipeline.base.files import write_json, write_text
 from pipeline.layout import REPORTS
+from pipeline.reporting.params import Expectation
 from pipeline.reporting.text import Table, markdown
 
 NAME = "validation"

@@ -163,7 +163,7 @@ def _stand_in(facts: Facts, claim: Claim) -> str:
 def _setting(facts: Facts, claim: Claim) -> str:
     params = facts.results.params
     rates = {key: block.learning_rate for key, block in params.blocks.items()}
-    rates["end_to_end"] = params.training.end_to_end_learning_rate
+    rates["end_to_end"] = params.baselines.end_to_end_learning_rate
     return {
         "split": ", ".join(f"{split}: {facts.results.images(split)}" for split in ("train", "validation", "test")),
         "time_steps": str(params.encoding.time_steps),

@@ -1,18 +1,19 @@
 """What every training stage starts from: parameters, images' shape and classes, the feeds of a block."""
 
 from dataclasses import dataclass
+from typing import Any as Params
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from pipeline.config.schema import Params
+from pipeline.base.files import read_json
 from pipeline.data import Prepared
 from pipeline.encoding import FIXED, Encoder
-from pipeline.files import read_json
 from pipeline.layout import block_folder
 from pipeline.network import Block, build_trunk
 from pipeline.network.engine import Engine, choose_engine
+from pipeline.network.params import chain_to
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
@@ -68,7 +69,7 @@ class Context:
         encoded = self.encoded_feed(prepared, split)
         if prev == "b0":
             return encoded
-        prefix = build_trunk(self.params, self.params.chain_to(prev), self.channels)
+        prefix = build_trunk(self.params, chain_to(self.params.blocks, prev), self.channels)
         load_into(prefix, features / "prefix.safetensors")
         return PrefixFeed(encoded, to_device(self.fabric, prefix.requires_grad_(False)))
 

@@ -7,8 +7,8 @@ from typing import Literal, TypeVar
 import torch
 from lightning_fabric import Fabric
 
-from pipeline.config.schema import ComputeParams
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.training.params import ComputeParams
 
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 

@@ -6,7 +6,7 @@ The paper mentions none; Lee et al., whose settings it cites, use it (docs/assum
 
 import numpy as np
 
-from pipeline.seeding import digest_of
+from pipeline.base.seeding import digest_of
 
 PARTS = 256
 

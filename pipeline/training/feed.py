@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.base.files import damaged, read_arrays
 from pipeline.data import Prepared, augment
 from pipeline.encoding import FIXED, Encoder, SpikeFile
-from pipeline.files import damaged, read_arrays
 from pipeline.network import Trunk
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import cos, pi
+from typing import Any as Params
 
 import numpy as np
 import torch
@@ -14,10 +15,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from tqdm import tqdm
 
-from pipeline.config.schema import Params
+from pipeline.base.seeding import numpy_generator
 from pipeline.network import Block, Dropout
 from pipeline.neuron.precision import spike_dtype
-from pipeline.seeding import numpy_generator
 from pipeline.training.device import to_device
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, read_ahead

@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
+from typing import Any as Params
 
 import numpy as np
 import torch
 
-from pipeline.config.schema import Params
+from pipeline.base.files import missing, write_csv, write_json
 from pipeline.data import load_prepared
-from pipeline.files import missing, write_csv, write_json
 from pipeline.layout import base_folder, block_folder, end_to_end_folder
 from pipeline.network import Block, build_block
+from pipeline.network.params import chain_to
 from pipeline.training.context import Context, joint_targets, load_groups
 from pipeline.training.feed import CachedFeed
 from pipeline.training.loop import HISTORY, EpochRow, TrainingSet, fit
@@ -62,8 +63,8 @@ def train_end_to_end(params: Params, key: str, then: Step) -> None:
     """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only; `then` as in
     `train_base`."""
     context = Context.open(params, params.compute.devices)
-    name, rate = f"end to end {key}", params.training.end_to_end_learning_rate
-    network = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, name)
+    name, rate = f"end to end {key}", params.baselines.end_to_end_learning_rate
+    network = build_block(params, chain_to(params.blocks, key), context.channels, len(context.class_names), False, name)
     parts = _all_images(context, "b1", "end_to_end")
     _train(context, network, parts, name, rate, end_to_end_folder(key), _inputs("b0"), then=lambda: then(params, key))
 

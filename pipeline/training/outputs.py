@@ -6,16 +6,17 @@ images once per realisation; otherwise prefix.safetensors, the frozen trunk up t
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any as Params
 
 import numpy as np
 import torch
 
-from pipeline.config.schema import Params
+from pipeline.base.files import atomic_folder, write_arrays, write_json
 from pipeline.data import load_prepared
 from pipeline.encoding import FIXED, write_spikes
-from pipeline.files import atomic_folder, write_arrays, write_json
 from pipeline.layout import base_folder, block_folder, end_to_end_folder
 from pipeline.network import Block, build_block
+from pipeline.network.params import chain_to
 from pipeline.training.context import Context, joint_targets, load_groups
 from pipeline.training.device import to_device
 from pipeline.training.feed import CachedFeed, Feed
@@ -121,7 +122,9 @@ def forward_end_to_end(params: Params, key: str) -> None:
     """Write end_to_end/outputs_test.npz."""
     folder = end_to_end_folder(key)
     context = Context.open(params)
-    block = build_block(params, params.chain_to(key), context.channels, len(context.class_names), False, f"end to end {key}")
+    block = build_block(
+        params, chain_to(params.blocks, key), context.channels, len(context.class_names), False, f"end to end {key}"
+    )
     load_into(block, folder / "block.safetensors")
     keep, test = Readout(), load_prepared("test")
     every = np.arange(len(test.label))

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipeline.errors import UserError
-from pipeline.files import file_digest, read_tensors, write_tensors
-from pipeline.seeding import digest_of
+from pipeline.base.errors import UserError
+from pipeline.base.files import file_digest, read_tensors, write_tensors
+from pipeline.base.seeding import digest_of
 
 ROOT = Path(".resume")
 CODE = Path(__file__).parents[1]

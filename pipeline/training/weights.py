@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.files import damaged, read_tensors, write_tensors
+from pipeline.base.files import damaged, read_tensors, write_tensors
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -31,7 +31,7 @@ def test_the_bands_of_the_experiments_run_once_are_those_of_their_published_runs
 def test_fewer_images_and_seeds_further_apart_make_bands_wider(make_params):
     def width(images, second, rate=0.002):
         accuracy = {"by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b1": second}}}
-        params = make_params({"data.split.test": images, "training.end_to_end_learning_rate": rate})
+        params = make_params({"data.split.test": images, "baselines.end_to_end_learning_rate": rate})
         row = yaml.safe_load(bands({"accuracy": accuracy}, params))["expectations"][0]
         return row["max"] - row["min"]
 

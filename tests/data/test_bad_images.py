@@ -30,9 +30,9 @@ from image_sources import (
     sound,
 )  # fmt: skip
 
-from pipeline.config.schema import DataParams
+from pipeline.base.errors import UserError
 from pipeline.data import prepare
-from pipeline.errors import UserError
+from pipeline.data.params import DataParams
 
 # Pillow warns beside reading (a palette with transparency) or before refusing (many pixels); here only the outcome counts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.config.schema import DataParams
 from pipeline.data import load_prepared, prepare
 from pipeline.data.folder import read_image_folder
+from pipeline.data.params import DataParams
 
 CLASSES = ("cat", "dog", "train")  # a class may itself be called "train"
 SIZE = 8

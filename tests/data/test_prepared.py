@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.config.schema import DataParams, SplitParams
 from pipeline.data import load_prepared, prepare
+from pipeline.data.params import DataParams, SplitParams
 from pipeline.data.prepared import split_source
 from pipeline.data.sources import Pool, Source
 

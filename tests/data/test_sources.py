@@ -7,8 +7,8 @@ import pytest
 import torchvision.datasets
 from sklearn.datasets import load_digits
 
-from pipeline.config.schema import DataParams
 from pipeline.data import sources
+from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
 
 

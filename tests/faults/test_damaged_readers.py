@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from fault_tools import cut
 
+from pipeline.base.errors import UserError
+from pipeline.base.files import read_arrays, read_json
 from pipeline.encoding import Encoder, SpikeFile
-from pipeline.errors import UserError
-from pipeline.files import read_arrays, read_json
 from pipeline.reporting.results import parameter_count
 from pipeline.training.weights import load_weights
 

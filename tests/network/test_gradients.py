@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, linear
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.network.engine import choose_engine
 from pipeline.network.events import synapses
 from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses

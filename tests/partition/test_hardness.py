@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.config.schema import ThresholdParams
 from pipeline.partition.hardness import class_accuracies, divide, hardness_threshold
+from pipeline.partition.params import ThresholdParams
 
 LABEL = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 PREDICTION = np.array([0, 0, 0, 1, 1, 1, 2, 2, 0, 0])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from pipeline.config.schema import HcdParams
 from pipeline.partition.hcd import calibrate, fit_separate
+from pipeline.training.params import HcdParams
 
 
 def params(keep_hard=0.95, spare_hard=0.99):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.files import write_arrays, write_json
+from pipeline.base.files import write_arrays, write_json
 from pipeline.partition.steps import hcd_step, partition_step
 
 CLASSES = 3

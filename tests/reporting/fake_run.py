@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pipeline.base.files import write_arrays, write_csv, write_json
 from pipeline.config import Params, parse_params
-from pipeline.files import write_arrays, write_csv, write_json
 
 KEYS = ("b1", "b2", "b3")
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")

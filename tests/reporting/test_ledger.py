@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fake_run import digits_params, paper_params, write_run
 
+from pipeline.base.files import write_arrays, write_json
 from pipeline.config import parse_params
-from pipeline.files import write_arrays, write_json
 from pipeline.reporting import publish
 from pipeline.reporting.facts import Facts, accuracy_noise, variation
 from pipeline.reporting.headline import headline

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fake_run import digits_params, write_run
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.reporting.results import Results, load_results, parameter_count, read_table
 from pipeline.reporting.summary import build_summary
 

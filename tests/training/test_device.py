@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from pipeline.config.schema import ComputeParams
 from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import make_fabric
+from pipeline.training.params import ComputeParams
 
 
 def test_cuda_without_a_device_is_one_line(monkeypatch, refusal):

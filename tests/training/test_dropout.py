@@ -5,9 +5,9 @@ import pytest
 import torch
 from quadrants import CLASSES, training_set
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.base.seeding import numpy_generator
 from pipeline.network import Dropout, build_block
-from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.loop import _dropout, _plan, accumulate

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.base.files import write_arrays
 from pipeline.data import Prepared
 from pipeline.encoding import FIXED, Encoder, write_spikes
-from pipeline.files import write_arrays
 from pipeline.network import build_trunk
 from pipeline.training.feed import CachedFeed, EncodedFeed, PrefixFeed, read_ahead, time_major
 

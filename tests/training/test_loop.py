@@ -4,8 +4,8 @@ import pytest
 import torch
 from quadrants import CLASSES, training_set
 
+from pipeline.base.seeding import numpy_generator
 from pipeline.network import build_block
-from pipeline.seeding import numpy_generator
 from pipeline.training.device import make_fabric
 from pipeline.training.loop import HISTORY, _decay, _plan, accumulate, fit
 from pipeline.training.resume import Checkpoint

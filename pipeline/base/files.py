@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 DAMAGED_ARRAY = (
     ValueError, OSError, KeyError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,

@@ -1,0 +1,20 @@
+"""Sections of parameters: the base class that each package derives its own from, and common ranges.
+
+An unknown key is an error; nothing is converted silently. The docstring below a field is its documentation: what it does,
+then, where there is something to say, `Unit:` and `Paper:` (what the paper uses). docs/parameters.md is made of them.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """One section of params.yaml, or a part of one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)

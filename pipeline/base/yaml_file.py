@@ -1,0 +1,108 @@
+"""Reading YAML strictly, and turning a mistake in it into one line that names file, key, value and remedy."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from pipeline.base.errors import UserError
+
+Parsed = TypeVar("Parsed")
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, of which PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value} is given twice; remove one"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The content of a file of parameters, not yet validated.
+
+    Raises:
+        UserError: no such file, not YAML, or no mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing; copy one of experiments/*.yaml to it") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); it must be a file of parameters") from error
+    # ValueError: an impossible date, not UTF-8; LookupError, AttributeError: a tag, as in `!!int ""`, on what it does not fit.
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
+        raise UserError(f"{path}: not valid YAML ({error})") from error
+    return as_mapping(content, str(path))
+
+
+def as_mapping(content: Any, origin: str) -> dict[str, Any]:
+    """`content` if it is a mapping; `origin` names it in the message."""
+    if not isinstance(content, dict):
+        raise UserError(f"{origin}: holds no mapping of parameters; copy one of experiments/*.yaml to it")
+    return content
+
+
+def validate(kind: Any, content: Any, origin: str, key: str = "") -> Any:
+    """`content` as `kind`, a Section class or a type such as dict[str, BlockParams]; `key` is where it stands in `origin`.
+
+    Raises:
+        UserError: an unknown key, a wrong type or a value out of range.
+    """
+    try:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind.model_validate(content)
+        return TypeAdapter(kind).validate_python(content, strict=True)
+    except (ValidationError, RecursionError) as error:
+        raise UserError(_describe(error, origin, key)) from error
+
+
+def _numeric(text: str) -> bool:
+    """Whether a text that should have been a number or a truth value looks like one."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in ("true", "false", "yes", "no")
+    return True
+
+
+def _describe(error: ValidationError | RecursionError, origin: str, prefix: str) -> str:
+    if isinstance(error, RecursionError):
+        return f"{origin}: nested too deeply; compare with experiments/digits.yaml"
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    # The names of alternatives, such as `residual` or `constrained-float`, are not keys of the file.
+    parts = [str(part) for part in first["loc"] if not _alternative(part, first["loc"])]
+    key = ".".join([*([prefix] if prefix else []), *parts])
+    value = repr(first["input"])
+    value = value if len(value) <= 60 else value[:57] + "..."
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown parameter; remove it or correct its name"
+    elif first["type"] == "missing":
+        message, value = "missing; add it (experiments/digits.yaml shows how)", ""
+    elif isinstance(first["input"], str) and first["type"].startswith(("float", "int", "bool")) and _numeric(first["input"]):
+        message += "; it was read as text (YAML wants 1.0e-05, not 1e-05, and no quotes)"
+    more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    where = f"{origin}: {key}" if key else origin
+    shown = f" = {value}" if value and not isinstance(first["input"], dict) else ""
+    return f"{where}{shown}: {message}{more}"
+
+
+def _alternative(part: int | str, location: tuple[int | str, ...]) -> bool:
+    """Whether a part of pydantic's location names one of several types rather than a key."""
+    if not isinstance(part, str):
+        return False
+    before = location[location.index(part) - 1] if location.index(part) else None
+    return (
+        "[" in part
+        or part in ("float", "int", "constrained-float")
+        or (part in ("conv", "pool", "residual") and isinstance(before, int))
+    )

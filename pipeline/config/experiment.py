@@ -1,0 +1,85 @@
+"""An experiment: every section, each from the package that owns it, and what must hold between them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pipeline.base.sections import Section
+from pipeline.data.params import DataParams
+from pipeline.encoding.params import EncodingParams
+from pipeline.inference.params import InferenceParams
+from pipeline.network.params import BlockParams, NetworkParams, PoolLayer
+from pipeline.neuron.params import NeuronParams
+from pipeline.partition.params import PartitionParams
+from pipeline.reporting.params import Expectation
+from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams, TrainingParams
+
+
+class Params(Section):
+    """Everything in params.yaml."""
+
+    experiment: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """The name under which reports and the ledger know the run."""
+    seed: Annotated[int, Field(ge=0)]
+    """Every random generator is named by it and by its purpose: splits, noise, initial weights, order, dropout."""
+    data: DataParams
+    encoding: EncodingParams
+    neuron: NeuronParams
+    network: NetworkParams
+    blocks: Annotated[dict[str, BlockParams], Field(min_length=1)]
+    deepest: str
+    """The key of the last block, which DVC's templates cannot find out by themselves."""
+    training: TrainingParams
+    baselines: BaselinesParams
+    features: FeatureParams
+    hcd: HcdParams
+    partition: PartitionParams
+    inference: InferenceParams
+    compute: ComputeParams
+    expectations: list[Expectation] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _blocks_are_a_chain(self) -> Params:
+        for position, (key, block) in enumerate(self.blocks.items(), start=1):
+            wanted = (f"b{position}", f"b{position - 1}")
+            if (key, block.prev) != wanted:
+                raise ValueError(
+                    f"blocks: entry {position} is {key} with prev {block.prev}; it must be {wanted[0]} with prev {wanted[1]} "
+                    "(text keys in order, b1, b2, ...)"
+                )
+            earlier = [f"b{number}" for number in range(1, position - 1)]
+            for source in block.residual:
+                if source not in earlier or block.residual.count(source) > 1:
+                    there = ", ".join(earlier) or "none"
+                    raise ValueError(
+                        f"blocks.{key}.residual names {source}; it must name blocks before {block.prev}, each once: {there}"
+                    )
+        last = f"b{len(self.blocks)}"
+        if self.deepest != last:
+            raise ValueError(f"deepest is {self.deepest} but the last of the blocks is {last}; write deepest: {last}")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_fit_the_image(self) -> Params:
+        size = self.data.image_size
+        for key, block in self.blocks.items():
+            for layer in block.layers:
+                shrink = layer.size if isinstance(layer, PoolLayer) else layer.stride
+                if size < shrink:
+                    raise ValueError(
+                        f"blocks.{key}: its {layer.kind} layer divides the image by {shrink} but only {size}x{size} is left "
+                        f"of data.image_size {self.data.image_size}; remove blocks or strides, or use larger images"
+                    )
+                size = -(-size // shrink) if not isinstance(layer, PoolLayer) else size // shrink
+        return self
+
+    @model_validator(mode="after")
+    def _a_threshold_per_block(self) -> Params:
+        theta_conf = self.inference.theta_conf
+        if isinstance(theta_conf, list) and len(theta_conf) != len(self.blocks):
+            raise ValueError(
+                f"inference.theta_conf has {len(theta_conf)} values for {len(self.blocks)} blocks; give one number or as many"
+            )
+        return self

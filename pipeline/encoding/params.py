@@ -1,0 +1,16 @@
+"""The section `encoding`: how images become spike trains (section 5.1)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.base.sections import Section
+
+
+class EncodingParams(Section):
+    """Poisson rate coding: each pixel fires at a rate in proportion to its normalised intensity."""
+
+    time_steps: Annotated[int, Field(ge=1, le=1000)]
+    """Length of a spike train. Unit: steps of 1 ms. Paper: 100."""
+    max_rate_hz: Annotated[float, Field(gt=0.0, le=1000.0)] = 1000.0
+    """Rate at the largest normalised intensity of the training images. Unit: Hz. Paper: 1000, one spike per step."""

@@ -1,0 +1,93 @@
+"""The sections `training`, `baselines`, `features`, `compute` and `hcd`: how networks are trained, and on what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field, model_validator
+
+from pipeline.base.sections import Count, Positive, Section
+from pipeline.network.params import NetworkSections
+
+
+class TrainingParams(Section):
+    """Mini-batch training, the same for all networks."""
+
+    epochs: Count
+    """Passes over the training images. Paper: 125."""
+    batch_size: Count
+    """Images per step of the optimiser. Paper: 64."""
+    schedule: Literal["constant", "cosine"]
+    """Of the learning rate over the epochs. Paper: constant, as far as it says."""
+    augmentation: Literal["none", "flip", "crop_flip"] = "none"
+    """flip mirrors half of the training images, crop_flip crops all of them as well. Paper: none mentioned."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
+    """Share, to 1/256, of the spikes into each classifier that every image loses in training. Paper: none mentioned."""
+
+
+class BaselinesParams(Section):
+    """The two methods that BlocTrain is compared with."""
+
+    end_to_end_learning_rate: Positive
+    """Of the optimiser, for networks trained end to end. Paper: 1e-4."""
+
+
+class FeatureParams(Section):
+    """Spikes of the frozen earlier blocks, which a block trains on."""
+
+    mode: Literal["cached", "recompute"]
+    """recompute: fresh noise every epoch, sent through the earlier blocks again. cached: stored once. Paper: recompute."""
+    realisations: Count = 1
+    """With cached features: how many realisations of the noise are stored and used in turns."""
+
+
+class HcdParams(Section):
+    """The hard class detector, and how its two thresholds are chosen."""
+
+    joint: bool
+    """true: trained with its block, as in the paper's loss, so a new partition retrains the block behind it. false: trained
+    after its block, so it does not. Paper: true."""
+    keep_hard: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Share of the validation images of hard classes that theta_high must let through to the next block."""
+    spare_hard: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Share of them that theta_low must leave unrefined; at least keep_hard."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> HcdParams:
+        if self.spare_hard < self.keep_hard:
+            raise ValueError(
+                f"spare_hard {self.spare_hard} is below keep_hard {self.keep_hard}: theta_low would exceed theta_high; raise it"
+            )
+        return self
+
+
+class ComputeParams(Section):
+    """Where and how networks run. Results differ by rounding alone, unless the engine says otherwise."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes CUDA where there is some."""
+    devices: Count = 1
+    """Processes that train together, each on a device of its own."""
+    precision: Literal["32", "bf16"] = "32"
+    """Of spikes and gradients between layers; potentials and readouts are float32 either way."""
+    micro_batch: Count = 16
+    """Images that go through the network together; the gradients of a mini-batch's micro-batches add up."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Of one process on CPUs; 0 takes all cores."""
+    kernel: Literal["auto", "reference", "lean", "fused", "events"] = "auto"
+    """The engine that computes synapses and neurons; auto takes the fastest that is exact enough for the precision."""
+
+
+class TrainingSections(NetworkSections, Protocol):
+    """The sections that a training and a forward pass read."""
+
+    @property
+    def training(self) -> TrainingParams: ...
+    @property
+    def features(self) -> FeatureParams: ...
+    @property
+    def hcd(self) -> HcdParams: ...
+    @property
+    def compute(self) -> ComputeParams: ...
+    @property
+    def baselines(self) -> BaselinesParams: ...
