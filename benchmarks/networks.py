@@ -54,7 +54,7 @@ def make_params(
     content["encoding"]["time_steps"] = steps
     content["network"]["init_gain"] = gain
     content["blocks"] = {
-        f"b{i}": {"prev": f"b{i - 1}", "prev2": f"b{max(i - 2, 0)}", "layers": layers, "hidden": hidden,
+        f"b{i}": {"prev": f"b{i - 1}", "layers": layers, "hidden": hidden,
                   "learning_rate": LEARNING_RATE}
         for i, (layers, hidden) in enumerate(blocks, start=1)
     }  # fmt: skip

@@ -1,7 +1,38 @@
 """Memory of training, compute and memory per inference, synaptic operations, training times: runs/accounting/."""
 
-from pipeline.accounting.steps import account_step
-from stages.command import run_stage
+from pipeline.accounting.account_stage import PAPER_SCALE, account_stage
+from pipeline.encoding.params import EncodingParams
+from pipeline.network.params import BlockParams, NetworkParams
+from pipeline.neuron.params import NeuronParams
+from pipeline.training.params import ComputeParams, HcdParams, TrainingParams
+from stages.stage import Stage
+
+STAGE = Stage(
+    reads={
+        "seed": int,
+        "encoding.time_steps": EncodingParams,
+        "neuron": NeuronParams,
+        "network": NetworkParams,
+        "blocks": BlockParams,
+        "deepest": str,
+        "training.batch_size": TrainingParams,
+        "compute": ComputeParams,
+        "hcd.joint": HcdParams,
+    },
+    needs=[
+        "data/prepared/manifest.json",
+        "runs/b0/next.json",
+        "runs/${deepest}/manifest.json",
+        "runs/${deepest}/timings.json",
+        "runs/exits_test.npz",
+        "runs/exits_base_test.npz",
+        "runs/sweep.csv",
+        "runs/accuracy_by_depth.csv",
+        "runs/synaptic_operations.npz",
+        str(PAPER_SCALE),
+    ],
+    outs=["runs/accounting", "runs/training_time.csv"],
+)
 
 if __name__ == "__main__":
-    run_stage(account_step, __doc__ or "")
+    STAGE.run(account_stage, __doc__)

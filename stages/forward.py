@@ -1,7 +1,29 @@
 """Run every split through one trained block: its spikes for the next block, and its readouts."""
 
-from pipeline.training.outputs import forward_block
-from stages.command import run_block_stage
+from pipeline.network.params import BlockParams
+from pipeline.training.forward_stages import forward_block
+from pipeline.training.params import HcdParams
+from stages.networks import NETWORK
+from stages.stage import Stage
+
+STAGE = Stage(
+    per_block=True,
+    reads=NETWORK | {"blocks.${key}": BlockParams, "hcd.joint": HcdParams},
+    needs=[
+        "data/prepared",
+        "runs/b0/encoder.json",
+        "runs/${key}/block.safetensors",
+        "runs/${item.prev}/features",
+        "runs/${item.prev}/next.json",
+    ],
+    outs=[
+        "runs/${key}/features",
+        "runs/${key}/readout_train.npz",
+        "runs/${key}/readout_validation.npz",
+        "runs/${key}/readout_test.npz",
+        "runs/${key}/forward_time.json",
+    ],
+)
 
 if __name__ == "__main__":
-    run_block_stage(forward_block, __doc__ or "")
+    STAGE.run(forward_block, __doc__)

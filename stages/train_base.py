@@ -1,14 +1,17 @@
-"""Train one block of BlocTrain-base (section 6.3) and run it over the splits: runs/<block>/base/."""
+"""Train one block of BlocTrain-base (section 6.3): runs/<block>/base/."""
 
-from pipeline.config import Params
+from pipeline.network.params import BlockParams
 from pipeline.training.methods import train_base
-from pipeline.training.outputs import forward_base
-from stages.command import run_block_stage
+from stages.networks import NETWORK
+from stages.stage import Stage
 
-
-def main(params: Params, key: str) -> None:
-    train_base(params, key, then=forward_base)
-
+STAGE = Stage(
+    per_block=True,
+    reads=NETWORK | {"blocks.${key}": BlockParams},
+    needs=["data/prepared", "runs/b0/encoder.json", "runs/b0/features", "runs/${item.prev}/base/features"],
+    outs=["runs/${key}/base/block.safetensors", "runs/${key}/base/timing.json"],
+    plots=[{"runs/${key}/base/history.csv": {"x": "epoch", "y": "loss"}}],
+)
 
 if __name__ == "__main__":
-    run_block_stage(main, __doc__ or "")
+    STAGE.run(train_base, __doc__)

@@ -1,14 +1,18 @@
-"""Train the network of all blocks up to one end to end and test it: runs/<block>/end_to_end/."""
+"""Train the network of all blocks up to one end to end: runs/<block>/end_to_end/."""
 
-from pipeline.config import Params
+from pipeline.network.params import BlockParams
 from pipeline.training.methods import train_end_to_end
-from pipeline.training.outputs import forward_end_to_end
-from stages.command import run_block_stage
+from pipeline.training.params import BaselinesParams
+from stages.networks import NETWORK
+from stages.stage import Stage
 
-
-def main(params: Params, key: str) -> None:
-    train_end_to_end(params, key, then=forward_end_to_end)
-
+STAGE = Stage(
+    per_block=True,
+    reads=NETWORK | {"blocks": BlockParams, "baselines": BaselinesParams},
+    needs=["data/prepared", "runs/b0/encoder.json", "runs/b0/features"],
+    outs=["runs/${key}/end_to_end/block.safetensors", "runs/${key}/end_to_end/timing.json"],
+    plots=[{"runs/${key}/end_to_end/history.csv": {"x": "epoch", "y": "loss"}}],
+)
 
 if __name__ == "__main__":
-    run_block_stage(main, __doc__ or "")
+    STAGE.run(train_end_to_end, __doc__)

@@ -1,22 +1,37 @@
 """Train (unless it was trained with its block) and calibrate the hard class detector of one block."""
 
-import numpy as np
+from typing import Any
 
-from pipeline.base.files import read_tensors, write_tensors
-from pipeline.config import Params
-from pipeline.layout import block_folder
-from pipeline.partition.steps import hcd_step
-from stages.command import run_block_stage
+from pipeline.base.folders import Folders, before
+from pipeline.partition.detector_stage import detector_stage
+from pipeline.training.params import HcdParams
+from stages.stage import Stage
+
+STAGE = Stage(
+    per_block=True,
+    reads={"hcd": HcdParams},
+    needs=[
+        "data/prepared",
+        "runs/${key}/block.safetensors",
+        "runs/${key}/readout_train.npz",
+        "runs/${key}/readout_validation.npz",
+        "runs/${key}/readout_test.npz",
+        "runs/${item.prev}/groups.json",
+        "runs/${item.prev}/next.json",
+    ],
+    outs=[
+        "runs/${key}/hcd.safetensors",
+        "runs/${key}/hcd.json",
+        "runs/${key}/outputs_validation.npz",
+        "runs/${key}/outputs_test.npz",
+    ],
+)
 
 
-def main(params: Params, key: str) -> None:
-    folder = block_folder(key)
-    tensors: dict[str, np.ndarray] = hcd_step(params, key)
-    if params.hcd.joint:
-        trained = read_tensors(folder / "block.safetensors")
-        tensors = {"weight": trained["hcd"]} if "hcd" in trained else {}
-    write_tensors(folder / "hcd.safetensors", tensors)
+def main(folders: Folders, params: Any, key: str) -> None:
+    """The stage for one block."""
+    detector_stage(folders, params, key, before(key))
 
 
 if __name__ == "__main__":
-    run_block_stage(main, __doc__ or "")
+    STAGE.run(main, __doc__)

@@ -24,12 +24,11 @@ network: {shortcuts: true, init_gain: 1.0}
 blocks:
   b1:
     prev: b0
-    prev2: b0
     layers: [{kind: conv, channels: 4}, {kind: pool, size: 2}, {kind: residual, channels: 6}]
     hidden: 16
     learning_rate: 0.002
-  b2: {prev: b1, prev2: b0, layers: [{kind: residual, channels: 8, stride: 2}], hidden: 16, learning_rate: 0.002}
-  b3: {prev: b2, prev2: b1, layers: [{kind: residual, channels: 8}], hidden: 16, learning_rate: 0.002}
+  b2: {prev: b1, layers: [{kind: residual, channels: 8, stride: 2}], hidden: 16, learning_rate: 0.002}
+  b3: {prev: b2, layers: [{kind: residual, channels: 8}], hidden: 16, learning_rate: 0.002}
 deepest: b3
 training: {epochs: 3, batch_size: 16, schedule: constant, augmentation: none, dropout: 0.0}
 baselines: {end_to_end_learning_rate: 0.002}

@@ -13,9 +13,9 @@ TINY = {
     "data": {"source": "digits", "path": None, "image_size": 8, "split": {"train": 150, "validation": 100, "test": 60}},
     "encoding": {"time_steps": 5, "max_rate_hz": 1000.0},
     "blocks": {
-        "b1": {"prev": "b0", "prev2": "b0", "layers": [{"kind": "conv", "channels": 4}, {"kind": "pool", "size": 2}],
+        "b1": {"prev": "b0", "layers": [{"kind": "conv", "channels": 4}, {"kind": "pool", "size": 2}],
                "hidden": 8, "learning_rate": 0.01},
-        "b2": {"prev": "b1", "prev2": "b0", "layers": [{"kind": "residual", "channels": 4}], "hidden": 0, "learning_rate": 0.01},
+        "b2": {"prev": "b1", "layers": [{"kind": "residual", "channels": 4}], "hidden": 0, "learning_rate": 0.01},
     },
     "deepest": "b2",
     "features": {"mode": "cached", "realisations": 1},

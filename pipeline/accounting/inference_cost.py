@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from pipeline.accounting.training_memory import SPIKE_BITS, WEIGHT_BITS, classifier_weights, weight_count
-from pipeline.network import BlockPlan
+from pipeline.network.plan import BlockPlan
 
 
 @dataclass(frozen=True)

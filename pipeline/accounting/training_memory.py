@@ -1,15 +1,12 @@
-"""Memory of backpropagation through time (section 5.2), counted as the paper counts it, and measured.
+"""Memory of backpropagation through time (section 5.2) as the paper counts it.
 
 Counted for block i: weights of blocks 1..i and of its classifier at 32 bits; and for what is in training, per time
 step and image, 32 bits per membrane potential and 1 bit per spike. End to end the same over the whole network.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
-
-from pipeline.network import BlockPlan
+from pipeline.network.plan import BlockPlan
 
 WEIGHT_BITS = 32
 POTENTIAL_BITS = 32
@@ -44,20 +41,3 @@ def megabytes(
     """(weights, state) in MB of training the last blocks `trained` of `chain` on mini-batches of `batch` images."""
     weights = WEIGHT_BITS * (weight_count(chain) + classifier_weights(chain[-1], classes, hcd))
     return weights / MEGABYTE_BITS, batch * time_steps * state_bits(trained, classes, hcd) / MEGABYTE_BITS
-
-
-def saved_bytes(network: nn.Module, forward: Callable[[], Tensor]) -> int:
-    """Bytes of activations that autograd keeps for backward of what `forward` returns; weights are not counted."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        result = forward()
-    del result
-    return sum(kept.values())

@@ -3,12 +3,20 @@
 A block's folder is named by its key (b0 is the encoder); the baselines have a folder inside it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+ENCODER = "b0"
+"""The key that stands for the encoder, before the first block."""
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")
 """The three ways to train and run a network, in the order of every table."""
 BLOCK_WISE = METHODS[:2]
+
+
+def before(key: str) -> str:
+    """The key of the block before `key`: b0, the encoder, before b1."""
+    return f"b{int(key[1:]) - 1}"
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,7 @@ class Folders:
         """Block `key` as `method` trained it; for end_to_end the network whose last block it is."""
         inside = {"bloctrain": "", "bloctrain_base": "base", "end_to_end": "end_to_end"}[method]
         return self.runs / key / inside
+
+    def features(self, sources: Iterable[str], method: str = "bloctrain") -> dict[str, Path]:
+        """Folders of the output spikes of the blocks `sources` as `method` trained them; all methods share the encoder's."""
+        return {key: self.block(key, "bloctrain" if key == ENCODER else method) / "features" for key in sources}

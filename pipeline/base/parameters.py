@@ -5,7 +5,7 @@ A stage script states what it reads as {path: class}: `partition` for a section,
 cannot read what DVC does not watch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +66,15 @@ def _up_to(blocks: dict[str, Any], key: str | None, origin: str) -> dict[str, An
 def _only(section: Section, fields: list[str]) -> Section:
     """The section with these fields alone: asking for another raises AttributeError."""
     return type(section).model_construct(**{field: getattr(section, field) for field in fields})
+
+
+def described(parameters: Any, names: Sequence[str]) -> dict[str, Any]:
+    """The sections `names` of `Parameters` or of a whole `Params` as plain data."""
+    found: dict[str, Any] = {}
+    for name in names:
+        section = getattr(parameters, name)
+        if isinstance(section, Mapping):
+            found[name] = {key: one.model_dump(mode="json") for key, one in section.items()}
+        else:
+            found[name] = section.model_dump(mode="json") if isinstance(section, Section) else section
+    return found

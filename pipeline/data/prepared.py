@@ -1,19 +1,13 @@
-"""Stratified, seeded splits of a source, stored as data/prepared/{train,validation,test}.npz and manifest.json."""
+"""The prepared images on disk: data/prepared/{train,validation,test}.npz and manifest.json."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from pipeline.base.errors import UserError
-from pipeline.base.files import damaged, read_arrays, write_arrays, write_json
-from pipeline.base.seeding import torch_seed
-from pipeline.data.params import DataParams, SplitParams
-from pipeline.data.sources import Pool, Source, read_source
+from pipeline.base.files import damaged, read_arrays, read_json, write_arrays, write_json
 
-FOLDER = Path("data/prepared")
 SPLITS = ("train", "validation", "test")
 
 
@@ -24,31 +18,17 @@ class Prepared:
     images: np.ndarray
     label: np.ndarray
 
+    def save(self, folder: Path, split: str) -> None:
+        """Write <split>.npz."""
+        write_arrays(folder / f"{split}.npz", {"images": self.images, "label": self.label})
 
-def prepare(params: DataParams, seed: int, folder: Path = FOLDER) -> None:
-    """Read, split and write the images, with a manifest of counts, class names and digests.
+
+def load_prepared(folder: Path, split: str) -> Prepared:
+    """One split of `folder` (data/prepared).
 
     Raises:
-        UserError: the source cannot be read, or a split cannot be filled with every class.
+        UserError: the file is missing or damaged.
     """
-    source = read_source(params)
-    splits = split_source(source, params.split, seed)
-    for name, pool in splits.items():
-        write_arrays(folder / f"{name}.npz", {"images": pool.images, "label": pool.labels})
-    manifest = {
-        "source": params.source,
-        "class_names": source.class_names,
-        "image_shape": list(source.pool.images.shape[1:]),
-        "counts": {
-            name: {"total": len(pool.labels), "per_class": np.bincount(pool.labels, minlength=len(source.class_names)).tolist()}
-            for name, pool in splits.items()
-        },
-        "sha256_of_pixels": {name: hashlib.sha256(pool.images.tobytes()).hexdigest() for name, pool in splits.items()},
-    }
-    write_json(folder / "manifest.json", manifest)
-
-
-def load_prepared(split: str, folder: Path = FOLDER) -> Prepared:
     path = folder / f"{split}.npz"
     arrays = read_arrays(path)
     if set(arrays) != {"images", "label"} or len(arrays["images"]) != len(arrays["label"]):
@@ -56,57 +36,37 @@ def load_prepared(split: str, folder: Path = FOLDER) -> Prepared:
     return Prepared(arrays["images"], arrays["label"])
 
 
-def split_source(source: Source, sizes: SplitParams, seed: int) -> dict[str, Pool]:
-    """Stratified splits of the wanted sizes; the same for the same seed."""
-    rest = source.pool
-    test = source.held_out
-    if test is None:
-        rest, test = _divide(rest, sizes.train + sizes.validation, sizes.test, seed, "test")
-    else:
-        test = _reduce(test, sizes.test, seed, "data.split.test")
-    train, validation = _divide(rest, sizes.train, sizes.validation, seed, "validation")
-    splits = {"train": train, "validation": validation, "test": test}
-    for name, pool in splits.items():
-        counts = np.bincount(pool.labels, minlength=len(source.class_names))
-        if counts.min() == 0:
-            _too_few(source, int(counts.argmin()), name)
-    return splits
+@dataclass(frozen=True)
+class Manifest:
+    """What the images are: `image_shape` (C, H, W), images per split in all (`counts[split]["total"]`) and per class
+    (`["per_class"]`), a digest of the pixels of each split."""
+
+    source: str
+    class_names: list[str]
+    image_shape: tuple[int, int, int]
+    counts: dict[str, dict[str, Any]]
+    sha256_of_pixels: dict[str, str]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def save(self, folder: Path) -> None:
+        """Write manifest.json."""
+        write_json(folder / "manifest.json", {name: getattr(self, name) for name in self.__dataclass_fields__})
 
 
-def _divide(pool: Pool, first: int, second: int, seed: int, purpose: str) -> tuple[Pool, Pool]:
-    if first + second > len(pool.labels):
-        raise UserError(
-            f"params.yaml: data.split asks for {first} + {second} images ({purpose}) but the source has {len(pool.labels)}; "
-            "lower train, validation or test"
-        )
-    counts = np.unique(pool.labels, return_counts=True)[1]
-    smallest, classes = int(counts.min()), len(counts)
-    if smallest < 2 or min(first, second) < classes:
-        raise UserError(
-            f"params.yaml: data.split: {classes} classes, the rarest with {smallest} image(s), cannot be split into {first} "
-            f"and {second} ({purpose}); add images or change the sizes"
-        )
-    rows = np.arange(len(pool.labels))
-    state = torch_seed(seed, "split", purpose) % 2**32
-    left, right = train_test_split(rows, train_size=first, test_size=second, stratify=pool.labels, random_state=state)
-    return tuple(Pool(pool.images[np.sort(part)], pool.labels[np.sort(part)]) for part in (left, right))  # type: ignore[return-value]
+def load_manifest(folder: Path) -> Manifest:
+    """manifest.json of `folder` (data/prepared).
 
-
-def _reduce(pool: Pool, size: int, seed: int, key: str) -> Pool:
-    if size == len(pool.labels):
-        return pool
-    if size > len(pool.labels):
-        raise UserError(f"params.yaml: {key} is {size} but the source's test set has {len(pool.labels)} images; lower it")
-    if len(pool.labels) - size < len(np.unique(pool.labels)):
-        rows = np.sort(np.random.default_rng(torch_seed(seed, "split", key)).permutation(len(pool.labels))[:size])
-        return Pool(pool.images[rows], pool.labels[rows])
-    return _divide(pool, size, len(pool.labels) - size, seed, key)[0]
-
-
-def _too_few(source: Source, label: int, split: str) -> None:
-    pools = [source.pool] + ([source.held_out] if source.held_out else [])
-    total = sum(int((pool.labels == label).sum()) for pool in pools)
-    raise UserError(
-        f"params.yaml: data.split: class {source.class_names[label]!r} has too few images ({total}) for one in the {split} "
-        "split; add images, drop the class, or change the sizes"
-    )
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = folder / "manifest.json"
+    content = read_json(path)
+    try:
+        channels, height, width = content["image_shape"]
+        return Manifest(**{**content, "image_shape": (channels, height, width)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, "not the manifest of prepared images") from error

@@ -14,8 +14,6 @@ from pipeline.base.errors import UserError
 from pipeline.data.folder import read_image_folder
 from pipeline.data.params import DataParams
 
-RAW = Path("data/raw")
-
 
 @dataclass(frozen=True)
 class Pool:
@@ -34,13 +32,13 @@ class Source:
     held_out: Pool | None
 
 
-def read_source(params: DataParams) -> Source:
-    """Read the source named by `data.source`.
+def read_source(params: DataParams, raw: Path) -> Source:
+    """Read the source named by `data.source`; downloads go to `raw` unless data.path says where.
 
     Raises:
         UserError: images of another size than `data.image_size`, unreadable or missing data, no network to fetch it.
     """
-    source = {"digits": _digits, "cifar10": _cifar, "cifar100": _cifar, "image_folder": _folder}[params.source](params)
+    source = {"digits": _digits, "cifar10": _cifar, "cifar100": _cifar, "image_folder": _folder}[params.source](params, raw)
     height, width = source.pool.images.shape[2:]
     if (height, width) != (params.image_size, params.image_size):
         raise UserError(
@@ -50,7 +48,7 @@ def read_source(params: DataParams) -> Source:
     return source
 
 
-def _digits(params: DataParams) -> Source:
+def _digits(params: DataParams, raw: Path) -> Source:
     """scikit-learn's 1,797 handwritten digits (UCI ML, 8x8, 17 grey levels), enlarged bilinearly."""
     from sklearn.datasets import load_digits
 
@@ -61,11 +59,11 @@ def _digits(params: DataParams) -> Source:
     return Source([str(digit) for digit in range(10)], Pool(enlarged[:, None], labels.astype(np.int64)), None)
 
 
-def _cifar(params: DataParams) -> Source:
+def _cifar(params: DataParams, raw: Path) -> Source:
     """CIFAR-10 or CIFAR-100 through torchvision, which downloads it if it is missing and checks its digests."""
     from torchvision.datasets import CIFAR10, CIFAR100
 
-    root = Path(params.path) if params.path else RAW
+    root = Path(params.path) if params.path else raw
     dataset = CIFAR10 if params.source == "cifar10" else CIFAR100
     try:
         train, test = (dataset(root, train=train, download=True) for train in (True, False))
@@ -81,7 +79,7 @@ def _cifar(params: DataParams) -> Source:
     return Source(list(train.classes), pool(train), pool(test))
 
 
-def _folder(params: DataParams) -> Source:
+def _folder(params: DataParams, raw: Path) -> Source:
     class_names, parts = read_image_folder(Path(params.path or ""), params.image_size)
     train, test = (Pool(*parts[split]) for split in ("train", "test"))
     return Source(class_names, train, test)

@@ -1,75 +1,83 @@
-"""The trained networks of one run, as inference sees them."""
+"""The trained networks of one run, as inference sees them: blocks that images leave at."""
 
 from dataclasses import dataclass
-from typing import Any as Params
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from pipeline.base.files import damaged, file_digest, read_json
-from pipeline.layout import RUNS, base_folder, block_folder, end_to_end_folder
-from pipeline.network import Block, build_block
-from pipeline.network.params import chain_to
+from pipeline.base.folders import Folders
+from pipeline.network.block import Block
+from pipeline.network.params import Blocks, chain_to
 from pipeline.partition.exit_rule import BlockVote
-from pipeline.partition.votes import load_outputs, load_vote
+from pipeline.partition.votes import load_vote, vote_without_images
+from pipeline.training.assignment import has_detector, load_assignment
 from pipeline.training.context import Context
-from pipeline.training.device import to_device
+from pipeline.training.stored import WEIGHTS, load_outputs
 from pipeline.training.weights import load_into, load_weights
 
-METHODS = ("bloctrain", "bloctrain_base")
+
+class HasBlocks(Protocol):
+    """Parameters that tell the blocks."""
+
+    blocks: Blocks
 
 
 @dataclass(frozen=True)
-class Stage:
+class ExitBlock:
     """One block at inference: the network, and its vote without images (classes, HCD thresholds, easy and hard)."""
 
     block: Block
     vote: BlockVote
 
 
-def built_keys(params: Params) -> list[str]:
-    """The blocks that were built, from the first on."""
-    return [key for key, block in params.blocks.items() if read_json(block_folder(block.prev) / "joint_targets.json")["build"]]
+def built_keys(folders: Folders, blocks: Blocks) -> list[str]:
+    """The blocks of BlocTrain that were built, from the first on."""
+    return [key for key, block in blocks.items() if load_assignment(folders.block(block.prev)).build]
 
 
-def votes(params: Params, method: str, split: str) -> tuple[list[BlockVote], np.ndarray]:
-    """Stored outputs of every built block (every block, for BlocTrain-base) on a split, and the labels."""
+def stored_votes(folders: Folders, params: HasBlocks, method: str, split: str) -> tuple[list[BlockVote], np.ndarray]:
+    """Stored outputs of every built block (every block, for BlocTrain-base) on a split, and the labels int64 `[n]`."""
+    blocks = params.blocks
     if method == "bloctrain":
-        loaded = [load_vote(key, params.blocks[key].prev, split) for key in built_keys(params)]
+        loaded = [load_vote(folders, key, blocks[key].prev, split) for key in built_keys(folders, blocks)]
         return [vote for vote, _ in loaded], loaded[0][1]
-    outputs = [load_outputs(base_folder(key), split) for key in params.blocks]
-    return [BlockVote(o["logits"], o["classes"]) for o in outputs], outputs[0]["label"]
+    outputs = [load_outputs(folders.block(key, method), split) for key in blocks]
+    return [BlockVote(one.logits, one.classes) for one in outputs], outputs[0].label
 
 
-def load_stages(context: Context, method: str) -> list[Stage]:
-    """The networks behind `votes`, on the device."""
-    params = context.params
-    stages = []
-    keys = built_keys(params) if method == "bloctrain" else list(params.blocks)
-    for key, vote in zip(keys, votes(params, method, "test")[0], strict=True):
-        joint = method == "bloctrain" and key != "b1" and params.hcd.joint
-        block = build_block(params, [key], context.channels, len(vote.classes), joint, "load")
-        load_into(block, (block_folder(key) if method == "bloctrain" else base_folder(key)) / "block.safetensors")
-        if method == "bloctrain" and key != "b1" and not joint:
-            block.hcd = torch.nn.Parameter(load_weights(block_folder(key) / "hcd.safetensors")["weight"])
-        stages.append(Stage(to_device(context.fabric, block.requires_grad_(False)), vote))
-    return stages
+def load_exit_blocks(context: Context, method: str) -> list[ExitBlock]:
+    """Every block of a method's network, on the device; the end-to-end network of full depth is one."""
+    folders, blocks = context.folders, context.params.blocks
+    every = np.arange(context.manifest.classes)
+    if method == "end_to_end":
+        return [ExitBlock(load_end_to_end(context, list(blocks)[-1]), _plain_vote(every))]
+    if method == "bloctrain_base":
+        return [ExitBlock(_load(context, [key], len(every), False, key, method), _plain_vote(every)) for key in blocks]
+    return [_bloctrain_block(context, key) for key in built_keys(folders, blocks)]
 
 
 def load_end_to_end(context: Context, key: str) -> Block:
     """The network trained end to end up to block `key`, on the device."""
-    params = context.params
-    block = build_block(params, chain_to(params.blocks, key), context.channels, len(context.class_names), False, "load")
-    load_into(block, end_to_end_folder(key) / "block.safetensors")
-    return to_device(context.fabric, block.requires_grad_(False))
+    return _load(context, chain_to(context.params.blocks, key), context.manifest.classes, False, key, "end_to_end")
 
 
-def check_digests(deepest: str) -> None:
-    """Compare every result file with the digest that `collect` wrote down.
+def _bloctrain_block(context: Context, key: str) -> ExitBlock:
+    folders, prev = context.folders, context.params.blocks[key].prev
+    classes = np.array(load_assignment(folders.block(prev)).classes, dtype=np.int64)
+    joint = has_detector(key) and context.params.hcd.joint
+    block = _load(context, [key], len(classes), joint, key, "bloctrain")
+    if has_detector(key) and not joint:
+        weight = load_weights(folders.block(key) / "hcd.safetensors")["weight"]
+        block.hcd = torch.nn.Parameter(weight.to(context.compute.device), requires_grad=False)
+    return ExitBlock(block, vote_without_images(folders, key, prev, classes))
 
-    Raises:
-        UserError: a file is missing or is not the one that was collected.
-    """
-    for name, digest in read_json(block_folder(deepest) / "manifest.json").items():
-        if file_digest(RUNS / name) != digest:
-            raise damaged(RUNS / name, "its content is not what the pipeline recorded")
+
+def _load(context: Context, keys: list[str], classes: int, hcd: bool, key: str, method: str) -> Block:
+    block = context.build(keys, classes, hcd, "load")
+    load_into(block, context.folders.block(key, method) / WEIGHTS)
+    return context.compute.place(block.requires_grad_(False).eval())
+
+
+def _plain_vote(classes: np.ndarray) -> BlockVote:
+    return BlockVote(np.zeros((0, len(classes)), np.float32), classes)

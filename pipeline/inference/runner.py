@@ -7,77 +7,66 @@ of a separate HCD are stored as numpy sums them, so that they may differ in the 
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from pipeline.encoding import FIXED
-from pipeline.inference.networks import Stage
-from pipeline.network import Block
-from pipeline.partition.exit_rule import BlockVote, Exits, exit_rule
+from pipeline.encoding.poisson import FIXED
+from pipeline.inference.networks import ExitBlock
+from pipeline.network.walk import Bundle, joined, rows_of
+from pipeline.partition.exit_rule import Exits, exit_rule, nobody_left
+from pipeline.training.device import Compute
 from pipeline.training.feed import Feed
+from pipeline.training.forward import run_chunk
 
 
 class ConditionalRunner:
-    """Early-exit inference over one feed. Use once: `run(rows)`."""
+    """Early-exit inference of one network; `theta_conf` has a threshold per block."""
 
-    def __init__(
-        self, stages: list[Stage], theta_conf: list[float], classes: int, chunk: int, dtype: torch.dtype, device: torch.device
-    ):
-        self.stages, self.theta_conf, self.classes = stages, theta_conf, classes
-        self.chunk, self.dtype, self.device = chunk, dtype, device
+    def __init__(self, blocks: list[ExitBlock], theta_conf: list[float], classes: int, compute: Compute):
+        self.blocks, self.theta_conf, self.classes, self.compute = blocks, theta_conf, classes, compute
 
     def run(self, feed: Feed, rows: np.ndarray) -> Exits:
-        """exit_block and prediction of every row, in the order of `rows`."""
+        """Where and how every row leaves, in the order of `rows`."""
         self.running = np.zeros((len(rows), self.classes), dtype=np.float32)
-        self.exits = Exits(np.zeros(len(rows), dtype=np.int64), np.full(len(rows), -1, dtype=np.int64))
-        self.waiting: list[list[tuple[np.ndarray, Tensor]]] = [[] for _ in self.stages]
-        for start in range(0, len(rows), self.chunk):
-            positions = np.arange(start, min(start + self.chunk, len(rows)))
-            spikes = feed.to_device(feed.read(rows[positions], FIXED), self.device, self.dtype)
-            self._block(0, positions, spikes)
+        self.exits = nobody_left(len(rows))
+        self.waiting: list[list[tuple[np.ndarray, Bundle]]] = [[] for _ in self.blocks]
+        chunk = self.compute.micro_batch
+        for start in range(0, len(rows), chunk):
+            positions = np.arange(start, min(start + chunk, len(rows)))
+            with torch.no_grad(), self.compute.autocast():
+                bundle = feed.to_device(feed.read(rows[positions], FIXED), self.compute.device, self.compute.dtype)
+            self._block(0, positions, bundle)
             self._drain(whole=True)
         self._drain(whole=False)
         return self.exits
 
     def _drain(self, whole: bool) -> None:
         """Run deeper blocks on the images that wait for them: whole chunks only, or all that is left."""
-        for index in range(1, len(self.stages)):
+        chunk = self.compute.micro_batch
+        for index in range(1, len(self.blocks)):
             while True:
                 count = sum(len(positions) for positions, _ in self.waiting[index])
-                if count == 0 or (whole and count < self.chunk):
+                if count == 0 or (whole and count < chunk):
                     break
                 positions = np.concatenate([p for p, _ in self.waiting[index]])
-                spikes = torch.cat([s for _, s in self.waiting[index]], dim=1)
-                rest = (positions[self.chunk :], spikes[:, self.chunk :])
-                self.waiting[index] = [rest] if len(rest[0]) else []
-                self._block(index, positions[: self.chunk], spikes[:, : self.chunk])
+                bundle = joined([b for _, b in self.waiting[index]])
+                rest = {key: spikes[:, chunk:] for key, spikes in bundle.items()}
+                self.waiting[index] = [(positions[chunk:], rest)] if len(positions) > chunk else []
+                self._block(index, positions[:chunk], {key: spikes[:, :chunk] for key, spikes in bundle.items()})
 
-    def _block(self, index: int, positions: np.ndarray, spikes: Tensor) -> None:
-        stage, last = self.stages[index], index == len(self.stages) - 1
-        output = run_chunk(stage.block, spikes, self.chunk)
-        logits, hcd = output[1], output[2]
-        known = stage.vote
-        vote = BlockVote(logits, known.classes, hcd, known.theta_low, known.theta_high, known.easy, known.hard)
+    def _block(self, index: int, positions: np.ndarray, bundle: Bundle) -> None:
+        here, last = self.blocks[index], index == len(self.blocks) - 1
+        output = run_chunk(self.compute, here.block, bundle, len(positions))
+        hcd = None if output.hcd_logit is None else output.hcd_logit.cpu().numpy()
         sums = self.running[positions]
-        leaves, prediction = exit_rule(sums, vote, self.theta_conf[index], last)
+        decision = exit_rule(sums, here.vote.on(output.logits.cpu().numpy(), hcd), self.theta_conf[index], last)
         self.running[positions] = sums
-        self.exits.exit_block[positions[leaves]] = index + 1
-        self.exits.prediction[positions[leaves]] = prediction[leaves]
-        if not last and not leaves.all():
-            staying = np.flatnonzero(~leaves)
-            self.waiting[index + 1].append((positions[staying], output[0][:, torch.from_numpy(staying).to(output[0].device)]))
+        self.exits.record(positions, index + 1, decision)
+        if not last and not decision.leaves.all():
+            staying = np.flatnonzero(~decision.leaves)
+            handed_on = self._handed_on(index, bundle | {here.block.trunk.plans[-1].key: output.spikes})
+            rows = torch.from_numpy(staying).to(self.compute.device)
+            self.waiting[index + 1].append((positions[staying], rows_of(handed_on, rows)))
 
-
-@torch.no_grad()
-def run_chunk(block: Block, spikes: Tensor, chunk: int) -> tuple[Tensor, np.ndarray, np.ndarray | None]:
-    """(spikes, logits `[B, K]`, hcd_logit `[B]` or None) of up to `chunk` images, run as a chunk of exactly that size."""
-    count = spikes.shape[1]
-    if count < chunk:
-        silence = torch.zeros(
-            (len(spikes), chunk - count, *spikes.shape[3:], spikes.shape[2]), dtype=spikes.dtype, device=spikes.device
-        )
-        spikes = torch.cat([spikes, silence.permute(0, 1, 4, 2, 3)], dim=1)
-    spikes = spikes.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)  # channels last, like a feed's
-    with torch.autocast(spikes.device.type, torch.bfloat16, enabled=spikes.dtype == torch.bfloat16):
-        output = block(spikes)
-    hcd = None if output.hcd_logit is None else output.hcd_logit[:count].cpu().numpy()
-    return output.spikes[:, :count], output.logits[:count].cpu().numpy(), hcd
+    def _handed_on(self, index: int, bundle: Bundle) -> Bundle:
+        """What the deeper blocks read of a bundle."""
+        wanted = {key for deeper in self.blocks[index + 1 :] for key in deeper.block.trunk.sources}
+        return {key: spikes for key, spikes in bundle.items() if key in wanted}

@@ -8,30 +8,29 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from pipeline.network import Block
-from pipeline.network.layers import SpikingConv
-from pipeline.network.plan import KERNEL
+from pipeline.network.block import Block, features
+from pipeline.network.plan import LayerPlan
+from pipeline.network.walk import Bundle
 
 
 @torch.no_grad()
-def synaptic_operations(block: Block, spikes: Tensor) -> tuple[Tensor, Tensor]:
-    """Operations per image float64 `[B]` in the convolutional and linear layers of `block`, and its output spikes."""
-    total = torch.zeros(spikes.shape[1], dtype=torch.float64)
-    unit_input = spikes
-    for layer, opens_unit in zip(block.trunk.layers.values(), block.trunk.opens_unit, strict=True):
-        if opens_unit:
-            unit_input = spikes
-        if isinstance(layer, SpikingConv):
-            total += _conv(spikes, KERNEL, layer.plan.stride) * layer.plan.outputs[0]
-            if layer.shortcut is not None:
-                total += _conv(unit_input, 1, layer.plan.stride_shortcut) * layer.plan.outputs[0]
-        spikes = layer(spikes, unit_input)
-    flat = spikes.permute(0, 1, 3, 4, 2).flatten(2)
+def synaptic_operations(block: Block, spikes: Tensor | Bundle) -> tuple[Tensor, Bundle]:
+    """Operations per image float64 `[B]` in the convolutional and linear layers of `block`, and the bundle with its output."""
+    counted: list[Tensor] = []
+
+    def count(plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
+        if plan.kind == "conv":
+            counted.extend(_conv(x, one.kernel, one.stride) * plan.outputs[0] for x, one in zip(inputs, plan.inputs, strict=True))
+        return block.trunk.layer(plan, inputs)
+
+    bundle = block.trunk.outputs(spikes, count)
+    flat = features(bundle[block.trunk.plans[-1].key])
     if block.hidden is not None:
-        total += _active(flat) * block.hidden.plan.neurons
+        counted.append(_active(flat) * block.hidden.plan.neurons)
         flat = block.hidden(flat)
     outputs = len(block.readout) + (block.hcd is not None)
-    return total + _active(flat) * outputs, spikes
+    counted.append(_active(flat) * outputs)
+    return torch.stack(counted).sum(0), bundle
 
 
 def _active(spikes: Tensor) -> Tensor:

@@ -1,44 +1,79 @@
 """A trunk of spiking layers, and a block: a trunk with its classifier and, from the second on, hard class detector."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
-from pipeline.neuron import leaky_sum
+from pipeline.network.plan import BlockPlan, LayerPlan
+from pipeline.network.walk import Bundle, Call, walk
+from pipeline.neuron.readout import leaky_sum
 
 
 class Trunk(nn.Module):
-    """Spiking layers in sequence, with shortcuts inside residual units. Layer names are unique across blocks, so the
-    weights of several blocks load into one trunk."""
+    """The layers of one block or of several in sequence. Layer names are unique across blocks, so the weights of several
+    blocks load into one trunk."""
 
-    def __init__(self, layers: list[SpikingConv | SpikingPool]):
+    def __init__(self, plans: Sequence[BlockPlan], layers: Sequence[nn.Module]):
         super().__init__()
-        self.layers = nn.ModuleDict({layer.plan.name: layer for layer in layers})
-        self.opens_unit = [layer.plan.opens_unit for layer in layers]
-        self.steps = _steps(layers)
+        self.plans = tuple(plans)
+        of_all = [layer.name for plan in plans for layer in plan.trunk]
+        self.layers = nn.ModuleDict(dict(zip(of_all, layers, strict=True)))
+        self.pooled = _pooled_at_once(self.plans, self.layers)
 
-    def forward(self, spikes: Tensor) -> Tensor:
-        """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`."""
-        unit_input = spikes
-        for name, opens_unit, pool in self.steps:
-            if opens_unit:
-                unit_input = spikes
-            layer = self.layers[name]
-            spikes = layer(spikes, unit_input, pool) if pool > 1 else layer(spikes, unit_input)
-        return spikes
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Keys of what must be in the bundle: outputs of blocks that are not part of this trunk."""
+        inside = {plan.key for plan in self.plans}
+        return tuple(dict.fromkeys(key for plan in self.plans for key in plan.sources if key not in inside))
+
+    def bundle_of(self, spikes: Tensor | Bundle) -> Bundle:
+        """A bundle as it is; a tensor as the bundle of the one input that this trunk has."""
+        if not isinstance(spikes, Tensor):
+            return spikes
+        (source,) = self.sources
+        return {source: spikes}
+
+    def outputs(self, spikes: Tensor | Bundle, observe: Call | None = None) -> Bundle:
+        """The bundle with the output `[T, B, C', H', W']` of each block of this trunk added.
+
+        `observe` stands in for the layers: it gets each layer's plan and inputs and must give its output. Without it, pooling
+        neurons are computed together with the layer before them where the engine can.
+        """
+        return walk(self.plans, self.bundle_of(spikes), observe or self._fast)
+
+    def layer(self, plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
+        """The output of one layer by itself."""
+        output: Tensor = self.layers[plan.name](inputs)
+        return output
+
+    def forward(self, spikes: Tensor | Bundle) -> Tensor:
+        """Spikes `[T, B, C', H', W']` of the last layer."""
+        return self.outputs(spikes)[self.plans[-1].key]
+
+    def _fast(self, plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
+        if plan.name in self.pooled.values():  # computed with the layer before
+            return inputs[0]
+        after = self.pooled.get(plan.name)
+        if after is None:
+            return self.layer(plan, inputs)
+        pool: SpikingPool = self.layers[after]  # type: ignore[assignment]
+        output: Tensor = self.layers[plan.name](inputs, pool.plan.main.stride)
+        return output
 
 
-def _steps(layers: list[SpikingConv | SpikingPool]) -> list[tuple[str, bool, int]]:
-    """(name, whether it opens a unit, pooling that it computes as well) of each layer that is called."""
-    steps: list[tuple[str, bool, int]] = []
-    for before, layer in zip([None, *layers], layers, strict=False):
-        if isinstance(before, SpikingConv) and isinstance(layer, SpikingPool) and before.can_pool(layer):
-            steps[-1] = (*steps[-1][:2], layer.plan.stride)
-        else:
-            steps.append((layer.plan.name, layer.plan.opens_unit, 1))
-    return steps
+def _pooled_at_once(plans: Sequence[BlockPlan], layers: nn.ModuleDict) -> dict[str, str]:
+    """Names of layers whose engine computes the pooling layer after them as well, with that layer's name."""
+    found: dict[str, str] = {}
+    for plan in plans:
+        for before, after in zip(plan.trunk, plan.trunk[1:], strict=False):
+            conv, pool = layers[before.name], layers[after.name]
+            alone = sum(one.source == before.name for layer in plan.trunk for one in layer.inputs) == 1
+            if alone and isinstance(conv, SpikingConv) and isinstance(pool, SpikingPool) and conv.pools(pool):
+                found[before.name] = after.name
+    return found
 
 
 class Dropout(NamedTuple):
@@ -75,17 +110,16 @@ class Block(nn.Module):
     @property
     def classifier_inputs(self) -> int:
         """Features of the trunk's output, H * W * C."""
-        return self.hidden.plan.fan_in if self.hidden is not None else self.readout.shape[1]
+        return self.hidden.plan.main.fan_in if self.hidden is not None else self.readout.shape[1]
 
-    def forward(self, spikes: Tensor, dropout: Dropout | None = None) -> BlockOutput:
-        """Run input spikes `[T, B, C, H, W]` through trunk and classifier."""
-        spikes = self.trunk(spikes)
-        return BlockOutput(spikes, *self.classify(spikes, dropout))
+    def forward(self, spikes: Tensor | Bundle, dropout: Dropout | None = None) -> BlockOutput:
+        """Run input spikes `[T, B, C, H, W]`, or a bundle of them, through trunk and classifier."""
+        own = self.trunk(spikes)
+        return BlockOutput(own, *self.classify(own, dropout))
 
     def classify(self, spikes: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor | None, Tensor]:
         """(logits, hcd_logit, summary) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
-        flat = spikes.permute(0, 1, 3, 4, 2).flatten(2)  # features run over [H, W, C], as channels-last memory does
-        kept = 1.0
+        flat, kept = features(spikes), 1.0
         if dropout is not None:
             flat, kept = flat * dropout.mask.to(flat.dtype), 1 - dropout.share
         if self.hidden is not None:
@@ -95,3 +129,8 @@ class Block(nn.Module):
             logits = summary @ self.readout.T
             hcd_logit = summary @ self.hcd if self.hcd is not None else None
         return logits, hcd_logit, summary
+
+
+def features(spikes: Tensor) -> Tensor:
+    """`[T, B, N]` of spikes `[T, B, C, H, W]`; N runs over [H, W, C], as channels-last memory does."""
+    return spikes.permute(0, 1, 3, 4, 2).flatten(2)

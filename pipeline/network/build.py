@@ -1,61 +1,85 @@
 """Modules from plans, with weights drawn from one named generator."""
 
-from collections.abc import Sequence
-from typing import Any as Params
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from pipeline.base.seeding import torch_seed
+from pipeline.engine.contract import Engine, InputKind
+from pipeline.engine.reference import ReferenceEngine
 from pipeline.network.block import Block, Trunk
-from pipeline.network.engine import Engine, choose_engine
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
-from pipeline.network.plan import LayerPlan, plan_blocks
-from pipeline.neuron import LIF
+from pipeline.network.params import Blocks, NetworkParams, NetworkSections
+from pipeline.network.plan import BlockPlan, LayerPlan, Shape, plan_blocks
+from pipeline.neuron.lif import LIF
+from pipeline.neuron.params import NeuronParams
+
+REFERENCE = ReferenceEngine()
+MakeLayer = Callable[[LayerPlan, LIF, float, torch.Generator, Engine], nn.Module]
+"""Makes the module of one trunk layer from its plan, neuron, weight gain, generator and engine."""
 
 
-def build_trunk(params: Params, keys: Sequence[str], channels: int, purpose: str = "prefix") -> Trunk:
-    """The trunks of the blocks `keys`, in sequence."""
-    return _trunk(params, keys, channels, _generator(params, purpose))
+@dataclass
+class Design:
+    """The sections that a network is laid out from, for use without a file of parameters."""
+
+    blocks: Blocks
+    neuron: NeuronParams
+    network: NetworkParams
+    seed: int = 0
 
 
-def build_block(params: Params, keys: Sequence[str], channels: int, classes: int, hcd: bool, purpose: str) -> Block:
-    """The trunks of the blocks `keys` with the classifier of the last of them, for images of `channels` channels.
+def spiking_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, engine: Engine) -> nn.Module:
+    """The layer that the plan asks for: `MakeLayer` of the paper's networks."""
+    if plan.kind == "pool":
+        return SpikingPool(plan, neuron, engine)
+    return SpikingConv(plan, neuron, gain, generator, engine)
+
+
+def build_trunk(
+    sections: NetworkSections, keys: Sequence[str], image: Shape, purpose: str = "prefix", engine: Engine = REFERENCE,
+    make_layer: MakeLayer = spiking_layer, kind: InputKind = "signed",
+) -> Trunk:  # fmt: skip
+    """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind."""
+    plans = plan_blocks(sections, image, kind)
+    return _trunk(sections, [plans[key] for key in keys], _generator(sections, purpose), engine, make_layer)
+
+
+def build_block(
+    sections: NetworkSections, keys: Sequence[str], image: Shape, classes: int, hcd: bool, purpose: str,
+    engine: Engine = REFERENCE, make_layer: MakeLayer = spiking_layer, kind: InputKind = "signed",
+) -> Block:  # fmt: skip
+    """The trunks of the blocks `keys` with the classifier of the last of them, for encoded images of shape `image` (C, H, W) and
+    that kind.
 
     One key makes a block of BlocTrain; all keys up to a depth make the end-to-end network of that depth. `purpose`
-    names the generator of the initial weights.
+    names the generator of the initial weights. `make_layer` makes trunk layers of another kind.
     """
-    generator = _generator(params, purpose)
-    plan = plan_blocks(params, channels)[keys[-1]]
-    trunk = _trunk(params, keys, channels, generator)
+    generator = _generator(sections, purpose)
+    plans = plan_blocks(sections, image, kind)
+    plan = plans[keys[-1]]
+    trunk = _trunk(sections, [plans[key] for key in keys], generator, engine, make_layer)
     hidden = None
     if plan.hidden:
-        hidden = SpikingLinear(plan.hidden, _neuron(params, plan.hidden), params.network.init_gain, generator, _engine(params))
-    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, params.neuron.leak, generator)
+        neuron = _neuron(sections, plan.hidden)
+        hidden = SpikingLinear(plan.hidden, neuron, sections.network.init_gain, generator, engine)
+    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, sections.neuron.leak, generator)
 
 
-def _generator(params: Params, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(torch_seed(params.seed, "weights", purpose))
+def _generator(sections: NetworkSections, purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(torch_seed(sections.seed, "weights", purpose))
 
 
-def _neuron(params: Params, plan: LayerPlan) -> LIF:
-    neuron = params.neuron
+def _neuron(sections: NetworkSections, plan: LayerPlan) -> LIF:
+    neuron = sections.neuron
     return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay)
 
 
-def _engine(params: Params) -> Engine:
-    compute = params.compute
-    cuda = compute.device == "cuda" or (compute.device == "auto" and torch.cuda.is_available())
-    return choose_engine(compute.kernel, "cuda" if cuda else "cpu", compute.precision)
-
-
-def _trunk(params: Params, keys: Sequence[str], channels: int, generator: torch.Generator) -> Trunk:
-    plans = plan_blocks(params, channels)
-    layers: list[SpikingConv | SpikingPool] = []
-    for key in keys:
-        for plan in plans[key].trunk:
-            neuron = _neuron(params, plan)
-            if plan.kind == "pool":
-                layers.append(SpikingPool(plan, neuron, _engine(params)))
-            else:
-                layers.append(SpikingConv(plan, neuron, params.network.init_gain, generator, _engine(params)))
-    return Trunk(layers)
+def _trunk(
+    sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine, make_layer: MakeLayer
+) -> Trunk:
+    gain = sections.network.init_gain
+    layers = [make_layer(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
+    return Trunk(plans, layers)

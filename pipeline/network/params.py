@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -59,7 +58,6 @@ class BlockParams(Section):
 
     prev: str
     """The block before, b0 (the encoder) for the first."""
-    prev2: str = "b0"
     layers: Annotated[list[Layer], Field(min_length=1)]
     """Spiking layers in order: {kind: conv, channels, stride}, {kind: pool, size} or {kind: residual, channels, stride}."""
     residual: list[str] = Field(default=[])
@@ -73,20 +71,16 @@ class BlockParams(Section):
     """Firing threshold of this block's neurons in place of neuron.threshold."""
 
 
-Blocks = Mapping[str, BlockParams]
+Blocks = dict[str, BlockParams]
 
 
 class NetworkSections(Protocol):
     """The sections that a network is laid out from."""
 
-    @property
-    def seed(self) -> int: ...
-    @property
-    def neuron(self) -> NeuronParams: ...
-    @property
-    def network(self) -> NetworkParams: ...
-    @property
-    def blocks(self) -> Blocks: ...
+    seed: int
+    neuron: NeuronParams
+    network: NetworkParams
+    blocks: Blocks
 
 
 def chain_to(blocks: Blocks, key: str) -> list[str]:

@@ -1,53 +1,69 @@
-"""The network on paper: every spiking layer's shapes, weights, operations and neurons, from the parameters alone.
+"""The network on paper: every spiking layer's inputs, shapes, weights, operations and neurons, from the parameters alone.
 
-`build` makes modules from it and `accounting` counts with it, so both speak of the same network.
+`build` makes modules from it, `walk` passes spikes along it and `accounting` counts with it: all speak of the same network.
 """
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any as Params
 
-from pipeline.network.params import ConvLayer, PoolLayer
+from pipeline.base.errors import UserError
+from pipeline.base.folders import ENCODER
+from pipeline.engine.contract import InputKind
+from pipeline.network.params import Blocks, ConvLayer, NetworkSections, PoolLayer
 
 Shape = tuple[int, int, int]
 KERNEL = 3
+"""Side of every convolution but the shortcuts'."""
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """One input of a layer: where it comes from and, but for pooling, the weight that it goes through.
+
+    `source` is the name of an earlier layer of the block, or the key of an earlier block (b0: the encoder), whose output it
+    is; `inputs` its shape (C, H, W). `weight` names the layer's parameter: a convolution of `kernel` x `kernel` (0: a matrix).
+    """
+
+    source: str
+    inputs: Shape
+    weight: str
+    kernel: int
+    stride: int
+    kind: InputKind = "spikes"
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs of one neuron."""
+        return self.inputs[0] * self.kernel**2 if self.kernel else prod(self.inputs)
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One layer of spiking neurons and the synapses into it.
+    """One layer of spiking neurons and its inputs, the main one first.
 
-    `kind` is conv (3x3), pool (average) or linear. `opens_unit` marks the first layer of a residual unit;
-    `shortcut` is the shape of that unit's input where a 1x1 convolution with stride `stride_shortcut` adds it here.
-    `signed` and `signed_shortcut`: whether these inputs are the encoder's spikes, which carry a sign.
+    `kind` is conv, pool (average, of squares as large as the input's stride) or linear. `outputs` is the shape (C, H, W).
     """
 
     name: str
     kind: str
-    inputs: Shape
+    inputs: tuple[InputPlan, ...]
     outputs: Shape
-    stride: int
     threshold: float
-    opens_unit: bool = False
-    shortcut: Shape | None = None
-    stride_shortcut: int = 1
-    signed: bool = False
-    signed_shortcut: bool = False
+
+    @property
+    def main(self) -> InputPlan:
+        """The input that the layer is named for; the others are shortcuts and residual inputs."""
+        return self.inputs[0]
 
     @property
     def neurons(self) -> int:
+        """Neurons of the layer."""
         return prod(self.outputs)
 
     @property
     def weights(self) -> int:
-        if self.kind == "pool":
-            return 0
-        fan_in = self.fan_in + (self.shortcut[0] if self.shortcut else 0)
-        return self.outputs[0] * fan_in
-
-    @property
-    def fan_in(self) -> int:
-        return prod(self.inputs) if self.kind == "linear" else self.inputs[0] * KERNEL * KERNEL
+        """Weights of all inputs; none of a pooling layer."""
+        return 0 if self.kind == "pool" else self.outputs[0] * sum(one.fan_in for one in self.inputs)
 
     @property
     def macs(self) -> int:
@@ -64,50 +80,87 @@ class BlockPlan:
     hidden: LayerPlan | None
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Keys of the earlier blocks whose output this block receives, the one before first."""
+        inside = {layer.name for layer in self.trunk}
+        found = dict.fromkeys(one.source for layer in self.trunk for one in layer.inputs if one.source not in inside)
+        return tuple(found)
+
+    @property
     def inputs(self) -> Shape:
-        return self.trunk[0].inputs
+        """Shape of the output of the block before."""
+        return self.trunk[0].main.inputs
 
     @property
     def outputs(self) -> Shape:
+        """Shape of the trunk's output."""
         return self.trunk[-1].outputs
 
     @property
     def readout_inputs(self) -> int:
+        """Inputs of each output neuron."""
         return self.hidden.neurons if self.hidden else prod(self.outputs)
 
     def readout_weights(self, classes: int, hcd: bool) -> int:
+        """Weights of the output layer, and of the HCD's unit if there is one."""
         return self.readout_inputs * (classes + hcd)
 
 
-def plan_blocks(params: Params, channels: int) -> dict[str, BlockPlan]:
-    """The plan of every block for images of `channels` channels."""
-    shape: Shape = (channels, params.data.image_size, params.data.image_size)
+def plan_blocks(sections: NetworkSections, image: Shape, kind: InputKind = "signed") -> dict[str, BlockPlan]:
+    """The plan of every block for encoded images of shape `image` (C, H, W), which are values of that kind."""
     plans: dict[str, BlockPlan] = {}
-    for key, block in params.blocks.items():
-        threshold = block.threshold or params.neuron.threshold
-        trunk: list[LayerPlan] = []
-        for position, layer in enumerate(block.layers):
-            name = f"{key}_{position}"
-            signed = not plans and not trunk
-            if isinstance(layer, PoolLayer):
-                size = shape[1] // layer.size
-                trunk.append(LayerPlan(name, "pool", shape, (shape[0], size, size), layer.size, threshold))
-            elif isinstance(layer, ConvLayer):
-                trunk.append(_conv(name, shape, layer.channels, layer.stride, threshold, signed=signed))
-            else:
-                first = _conv(f"{name}a", shape, layer.channels, 1, threshold, opens_unit=True, signed=signed)
-                second = _conv(
-                    f"{name}b", first.outputs, layer.channels, layer.stride, threshold,
-                    shortcut=shape if params.network.shortcuts else None, stride_shortcut=layer.stride,
-                    signed_shortcut=signed,
-                )  # fmt: skip
-                trunk += [first, second]
-            shape = trunk[-1].outputs
-        hidden = LayerPlan("hidden", "linear", shape, (block.hidden, 1, 1), 1, threshold) if block.hidden else None
+    shapes = {ENCODER: image}
+    for key, block in sections.blocks.items():
+        threshold = block.threshold or sections.neuron.threshold
+        trunk = _trunk(key, sections.blocks, sections.network.shortcuts, threshold, shapes, kind)
+        shapes[key] = trunk[-1].outputs
+        hidden = None
+        if block.hidden:
+            flat = InputPlan(key, shapes[key], "weight", 0, 1)
+            hidden = LayerPlan("hidden", "linear", (flat,), (block.hidden, 1, 1), threshold)
         plans[key] = BlockPlan(key, tuple(trunk), hidden)
     return plans
 
 
-def _conv(name: str, inputs: Shape, channels: int, stride: int, threshold: float, **unit) -> LayerPlan:
-    size = -(-inputs[1] // stride)
-    return LayerPlan(name, "conv", inputs, (channels, size, size), stride, threshold, **unit)
+def _trunk(
+    key: str, blocks: Blocks, shortcuts: bool, threshold: float, shapes: dict[str, Shape], encoded: InputKind
+) -> list[LayerPlan]:
+    block = blocks[key]
+    source, shape = block.prev, shapes[block.prev]
+    trunk: list[LayerPlan] = []
+    residual = {earlier: shapes[earlier] for earlier in block.residual}
+
+    def conv(name: str, source: str, inputs: Shape, channels: int, stride: int, *shortcut: InputPlan) -> LayerPlan:
+        kind: InputKind = encoded if source == ENCODER else "spikes"
+        main = InputPlan(source, inputs, "weight", KERNEL, stride, kind)
+        outputs = (channels, -(-inputs[1] // stride), -(-inputs[2] // stride))
+        extra = [_residual(earlier, residual.pop(earlier), outputs) for earlier in list(residual)]
+        return LayerPlan(name, "conv", (main, *shortcut, *extra), outputs, threshold)
+
+    for position, layer in enumerate(block.layers):
+        name = f"{key}_{position}"
+        if isinstance(layer, PoolLayer):
+            pooled = (shape[0], shape[1] // layer.size, shape[2] // layer.size)
+            trunk.append(LayerPlan(name, "pool", (InputPlan(source, shape, "", layer.size, layer.size),), pooled, threshold))
+        elif isinstance(layer, ConvLayer):
+            trunk.append(conv(name, source, shape, layer.channels, layer.stride))
+        else:
+            kind: InputKind = encoded if source == ENCODER else "spikes"
+            shortcut = [InputPlan(source, shape, "shortcut", 1, layer.stride, kind)] if shortcuts else []
+            trunk.append(conv(f"{name}a", source, shape, layer.channels, 1))
+            trunk.append(conv(f"{name}b", f"{name}a", trunk[-1].outputs, layer.channels, layer.stride, *shortcut))
+        source, shape = trunk[-1].name, trunk[-1].outputs
+    if residual:
+        raise UserError(f"params.yaml: blocks.{key}.residual: the block has no convolution to take them; give it one")
+    return trunk
+
+
+def _residual(source: str, inputs: Shape, outputs: Shape) -> InputPlan:
+    """A residual input from an earlier block: a 1x1 convolution whose stride brings its sides to those of `outputs`."""
+    stride = -(-inputs[1] // outputs[1])
+    if any(-(-side // stride) != wanted for side, wanted in zip(inputs[1:], outputs[1:], strict=True)):
+        raise UserError(
+            f"params.yaml: blocks: residual input from {source}: no stride brings its {inputs[1]}x{inputs[2]} to "
+            f"{outputs[1]}x{outputs[2]}; change the strides, or the size of the images"
+        )
+    return InputPlan(source, inputs, f"residual_{source}", 1, stride)

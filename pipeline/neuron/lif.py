@@ -37,19 +37,22 @@ def lif(current: Tensor, neuron: LIF) -> Tensor:
     return _ScanLIF.apply(current, neuron)
 
 
-def forward_scan(current: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:
-    """Spikes `[T, ...]` and the membrane potentials `[T, ...]` that they were emitted from."""
+def forward_scan(current: Tensor, neuron: LIF, keep: bool = True) -> tuple[Tensor, Tensor | None]:
+    """Spikes `[T, ...]` and, if `keep`, the membrane potentials `[T, ...]` that they were emitted from."""
     dtype = torch.promote_types(current.dtype, torch.float32)
-    spikes, potentials = torch.empty_like(current), torch.empty_like(current, dtype=dtype)
+    spikes = torch.empty_like(current)
+    potentials = torch.empty_like(current, dtype=dtype) if keep else None
     potential = torch.zeros_like(current[0], dtype=dtype)
     spike = torch.zeros_like(potential)
     for t in range(len(current)):
-        if neuron.delay:
-            spikes[t], potentials[t] = spike, potential
+        emitted = spike, potential
         potential = neuron.leak * potential + current[t] - neuron.threshold * spike
         spike = (potential >= neuron.threshold).to(dtype)
         if not neuron.delay:
-            spikes[t], potentials[t] = spike, potential
+            emitted = spike, potential
+        spikes[t] = emitted[0]
+        if potentials is not None:
+            potentials[t] = emitted[1]
     return spikes, potentials
 
 

@@ -3,6 +3,8 @@
 The same signatures as `pipeline.neuron.fused.scans`, whose compiled kernels replace these on CPUs.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,19 +13,20 @@ from pipeline.neuron.lif import LIF, forward_scan, reverse_scan
 from pipeline.neuron.pool import average, integrate_and_fire
 
 
-def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
-    """Spikes `[T, ...]` of the current (plus `extra`), and what backward needs of the potentials, if `keep`.
+def lif_forward(currents: Sequence[Tensor], neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """Spikes `[T, ...]` of the sum of the currents `[T, ...]`, and what backward needs of the potentials, if `keep`.
 
     That is the potentials themselves, or, in bfloat16, the packed levels of the triangle max(0, 1 - |U/v - 1|).
     """
-    wide = current.to(torch.promote_types(current.dtype, torch.float32))
-    spikes, potentials = forward_scan(wide if extra is None else wide + extra, neuron)
-    if not keep:
-        return spikes.to(current.dtype), None
-    if current.dtype != torch.bfloat16:
-        return spikes, potentials
+    dtype = currents[0].dtype
+    total = currents[0].to(torch.promote_types(dtype, torch.float32))
+    for current in currents[1:]:
+        total = total + current
+    spikes, potentials = forward_scan(total, neuron, keep)
+    if potentials is None or dtype != torch.bfloat16:
+        return spikes.to(dtype), potentials
     triangle = torch.clamp(1 - torch.abs(potentials / neuron.threshold - 1), min=0)
-    return spikes.to(current.dtype), pack_levels(triangle.flatten(1))
+    return spikes.to(dtype), pack_levels(triangle.flatten(1))
 
 
 def lif_backward(grad_spikes: Tensor, kept: Tensor, like: Tensor, neuron: LIF) -> Tensor:

@@ -1,6 +1,7 @@
 """Algorithm 3 for one block: add up the logits, decide who leaves here and with which prediction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -19,13 +20,27 @@ class BlockVote:
     easy: tuple[int, ...] = ()
     hard: tuple[int, ...] = ()
 
+    def on(self, logits: np.ndarray, hcd_logit: np.ndarray | None) -> "BlockVote":
+        """The same block's vote on other images."""
+        return replace(self, logits=logits, hcd_logit=hcd_logit)
+
     def of(self, rows: np.ndarray) -> "BlockVote":
         """The vote on some of the images."""
         hcd = None if self.hcd_logit is None else self.hcd_logit[rows]
-        return BlockVote(self.logits[rows], self.classes, hcd, self.theta_low, self.theta_high, self.easy, self.hard)
+        return self.on(self.logits[rows], hcd)
 
 
-def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: bool) -> tuple[np.ndarray, np.ndarray]:
+class Decision(NamedTuple):
+    """Of n images at one block: who leaves, bool `[n]`; the prediction int64 `[n]`, a dataset class; the confidence float32
+    `[n]`, their largest class probability; and hard_probability float32 `[n]`, the HCD's, NaN where there is none."""
+
+    leaves: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+    hard_probability: np.ndarray
+
+
+def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: bool) -> Decision:
     """Algorithm 3 from the softmax to `Break`, for images that reached this block.
 
     Args:
@@ -33,15 +48,14 @@ def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: boo
         vote: this block's outputs.
         theta_conf: exit where the largest softmax probability (float32) is at least this; 1.0 means that it rounds to 1.
         last: whether every image leaves here.
-
-    Returns:
-        (leaves bool `[n]`, prediction int64 `[n]`, a dataset class).
     """
     running[:, vote.classes] += vote.logits
     probability = softmax(running[:, vote.classes].astype(np.float32), axis=1)
     best = probability.argmax(axis=1)
     prediction = vote.classes[best]
-    leaves = probability[np.arange(len(best)), best] >= np.float32(theta_conf)
+    confidence = probability[np.arange(len(best)), best]
+    leaves = confidence >= np.float32(theta_conf)
+    hard_probability = np.full(len(best), np.nan, dtype=np.float32)
     if vote.hcd_logit is not None:
         hard_probability = expit(vote.hcd_logit.astype(np.float32))
         leaves |= hard_probability < vote.theta_high
@@ -52,27 +66,43 @@ def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: boo
             prediction = np.where(false_hard, easiest, prediction)
     if last:
         leaves = np.ones(len(best), dtype=bool)
-    return leaves, prediction.astype(np.int64)
+    return Decision(leaves, prediction.astype(np.int64), confidence, hard_probability)
 
 
 @dataclass(frozen=True)
 class Exits:
-    """exit_block int64 `[n]` (1-based) and prediction int64 `[n]`."""
+    """exit_block int64 `[n]` (1-based); prediction int64, confidence and hard_probability float32 `[n]` as in `Decision`, at the
+    block where each image left."""
 
     exit_block: np.ndarray
     prediction: np.ndarray
+    confidence: np.ndarray
+    hard_probability: np.ndarray
+
+    def record(self, images: np.ndarray, block: int, decision: Decision) -> None:
+        """Write down those of `images` (positions int64) that leave at `block` (1-based)."""
+        leaving = images[decision.leaves]
+        self.exit_block[leaving] = block
+        for name in ("prediction", "confidence", "hard_probability"):
+            getattr(self, name)[leaving] = getattr(decision, name)[decision.leaves]
+
+
+def nobody_left(images: int) -> Exits:
+    """The exits of so many images before any has left."""
+    unknown = np.full((2, images), np.nan, dtype=np.float32)
+    return Exits(np.zeros(images, dtype=np.int64), np.full(images, -1, dtype=np.int64), *unknown)
 
 
 def replay(votes: list[BlockVote], theta_conf: list[float], classes: int) -> Exits:
     """Algorithm 3 over stored outputs of all images at all blocks; the last block lets everyone out."""
     count = len(votes[0].logits)
     running = np.zeros((count, classes), dtype=np.float32)
-    exit_block, prediction = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    exits = nobody_left(count)
     inside = np.arange(count)
     for position, vote in enumerate(votes, start=1):
         sums = running[inside]
-        leaves, guess = exit_rule(sums, vote.of(inside), theta_conf[position - 1], position == len(votes))
+        decision = exit_rule(sums, vote.of(inside), theta_conf[position - 1], position == len(votes))
         running[inside] = sums
-        exit_block[inside[leaves]], prediction[inside[leaves]] = position, guess[leaves]
-        inside = inside[~leaves]
-    return Exits(exit_block, prediction)
+        exits.record(inside, position, decision)
+        inside = inside[~decision.leaves]
+    return exits

@@ -1,32 +1,31 @@
 """Votes from the artifacts of a block (formats in docs/formats.md)."""
 
-from pathlib import Path
-
 import numpy as np
 
-from pipeline.base.files import damaged, read_arrays, read_json
-from pipeline.layout import block_folder
+from pipeline.base.folders import Folders
+from pipeline.partition.calibration import load_calibration
 from pipeline.partition.exit_rule import BlockVote
+from pipeline.partition.groups import load_groups
+from pipeline.training.stored import load_outputs
 
 
-def load_vote(key: str, prev: str, split: str) -> tuple[BlockVote, np.ndarray]:
+def vote_without_images(folders: Folders, key: str, prev: str, classes: np.ndarray) -> BlockVote:
+    """What block `key` of BlocTrain decides by: the dataset class of each column, thresholds, easy and hard classes."""
+    groups = load_groups(folders.block(prev))
+    found = load_calibration(folders.block(key))
+    return BlockVote(
+        np.zeros((0, len(classes)), np.float32),
+        classes,
+        None,
+        found.theta_low,
+        found.theta_high,
+        tuple(groups.easy),
+        tuple(groups.hard),
+    )
+
+
+def load_vote(folders: Folders, key: str, prev: str, split: str) -> tuple[BlockVote, np.ndarray]:
     """The vote of block `key` of BlocTrain on a split, and the labels int64 `[n]`."""
-    folder = block_folder(key)
-    arrays = load_outputs(folder, split)
-    groups, hcd = read_json(block_folder(prev) / "groups.json"), read_json(folder / "hcd.json")
-    vote = BlockVote(
-        arrays["logits"], arrays["classes"], arrays.get("hcd_logit"), hcd["theta_low"], hcd["theta_high"],
-        tuple(groups["easy"]), tuple(groups["hard"]),
-    )  # fmt: skip
-    return vote, arrays["label"]
-
-
-def load_outputs(folder: Path, split: str) -> dict[str, np.ndarray]:
-    """The arrays of outputs_<split>.npz, checked for shape."""
-    path = folder / f"outputs_{split}.npz"
-    arrays = read_arrays(path)
-    if not {"logits", "classes", "label", "index"} <= set(arrays):
-        raise damaged(path, "an array is missing")
-    if arrays["logits"].shape != (len(arrays["label"]), len(arrays["classes"])):
-        raise damaged(path, "logits do not fit labels and classes")
-    return arrays
+    outputs = load_outputs(folders.block(key), split)
+    known = vote_without_images(folders, key, prev, outputs.classes)
+    return known.on(outputs.logits, outputs.hcd_logit), outputs.label

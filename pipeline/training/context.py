@@ -1,47 +1,50 @@
-"""What every training stage starts from: parameters, images' shape and classes, the feeds of a block."""
+"""What every training and forward stage starts from: folders, parameters, device and engine, encoder, plans, feeds."""
 
 from dataclasses import dataclass
-from typing import Any as Params
 
 import numpy as np
-import torch
-from lightning_fabric import Fabric
 
-from pipeline.base.files import read_json
-from pipeline.data import Prepared
-from pipeline.encoding import FIXED, Encoder
-from pipeline.layout import block_folder
-from pipeline.network import Block, build_trunk
-from pipeline.network.engine import Engine, choose_engine
+from pipeline.base.folders import ENCODER, Folders
+from pipeline.data.prepared import Manifest, Prepared, load_manifest
+from pipeline.encoding.poisson import FIXED, Encoder
+from pipeline.network.block import Block
+from pipeline.network.build import build_block, build_trunk
 from pipeline.network.params import chain_to
-from pipeline.neuron.precision import spike_dtype
-from pipeline.training.device import make_fabric, to_device
+from pipeline.network.plan import BlockPlan, plan_blocks
+from pipeline.training.device import Compute, open_compute
 from pipeline.training.feed import CachedFeed, EncodedFeed, Feed, PrefixFeed
 from pipeline.training.forward import Outputs, forward_chunks
+from pipeline.training.params import TrainingSections
 from pipeline.training.weights import load_into
 
 
 @dataclass(frozen=True)
 class Context:
-    """The parameters with a launched Fabric, the engine it takes, the encoder and the prepared manifest."""
+    """One process at work on one run."""
 
-    params: Params
-    fabric: Fabric
-    engine: Engine
+    folders: Folders
+    params: TrainingSections
+    compute: Compute
     encoder: Encoder
-    channels: int
-    class_names: list[str]
+    manifest: Manifest
 
     @classmethod
-    def open(cls, params: Params, devices: int = 1) -> "Context":
-        """Read the manifest and the encoder, and launch `devices` processes."""
-        manifest = read_json("data/prepared/manifest.json")
-        fabric = make_fabric(params.compute, devices)
-        engine = choose_engine(params.compute.kernel, fabric.device.type, params.compute.precision)
-        if fabric.is_global_zero:
-            print(engine.line, flush=True)
-        encoder = Encoder.load(block_folder("b0") / "encoder.json")
-        return cls(params, fabric, engine, encoder, manifest["image_shape"][0], manifest["class_names"])
+    def open(cls, folders: Folders, params: TrainingSections, devices: int = 1) -> "Context":
+        """Read the manifest and the encoder, and launch `devices` processes.
+
+        Raises:
+            UserError: a file is missing or damaged, or there is no such device or engine.
+        """
+        manifest = load_manifest(folders.prepared)
+        compute = open_compute(params.compute, devices)
+        if compute.first:
+            print(compute.engine.line, flush=True)
+        return cls(folders, params, compute, Encoder.load(folders.block(ENCODER) / "encoder.json"), manifest)
+
+    @property
+    def plans(self) -> dict[str, BlockPlan]:
+        """The plan of every block."""
+        return plan_blocks(self.params, self.manifest.image_shape)
 
     @property
     def cached(self) -> int:
@@ -49,35 +52,36 @@ class Context:
         features = self.params.features
         return features.realisations if features.mode == "cached" else 0
 
-    @property
-    def dtype(self) -> torch.dtype:
-        return spike_dtype(self.params.compute)
+    def build(self, keys: list[str], classes: int, hcd: bool, purpose: str) -> Block:
+        """`build_block` for this run's images and engine, with initial weights."""
+        return build_block(self.params, keys, self.manifest.image_shape, classes, hcd, purpose, self.compute.engine)
 
     def encoded_feed(self, prepared: Prepared, split: str) -> EncodedFeed:
+        """Training images as spikes, with the noise and the augmentation of training."""
         return EncodedFeed(prepared, self.encoder, split, self.cached, self.params.training.augmentation)
 
-    def training_feed(self, key: str, prepared: Prepared, split: str, variant: str = "") -> Feed:
-        """Input spikes of block `key` for training on `split`: cached features of the block before it, or images encoded
-        anew and, behind the first block, sent through the frozen blocks.
-
-        `variant` is the sub-folder of the blocks' folders to look in: base, or none.
-        """
-        prev = self.params.blocks[key].prev
-        features = block_folder(prev) / variant / "features"
-        if self.cached and (prev != "b0" or not variant):
-            return CachedFeed(features, split, self.cached)
+    def training_feed(self, key: str, prepared: Prepared, split: str, method: str = "bloctrain") -> Feed:
+        """Input spikes of block `key` of `method` for training on `split`: images encoded anew and, behind the first block,
+        cached features of the earlier blocks, or images sent through the frozen earlier blocks."""
+        sources = self.plans[key].sources
         encoded = self.encoded_feed(prepared, split)
-        if prev == "b0":
+        if sources == (ENCODER,):
             return encoded
-        prefix = build_trunk(self.params, chain_to(self.params.blocks, prev), self.channels)
-        load_into(prefix, features / "prefix.safetensors")
-        return PrefixFeed(encoded, to_device(self.fabric, prefix.requires_grad_(False)))
+        folders = self.folders.features(sources, method)
+        if self.cached:
+            return CachedFeed(folders, split, self.cached)
+        chain = chain_to(self.params.blocks, sources[0])
+        prefix = build_trunk(self.params, chain, self.manifest.image_shape, engine=self.compute.engine)
+        load_into(prefix, folders[sources[0]] / "prefix.safetensors")
+        return PrefixFeed(encoded, self.compute.place(prefix), sources)
+
+    def evaluation_feed(self, key: str, split: str, method: str = "bloctrain") -> CachedFeed:
+        """Input spikes of block `key` of `method` on validation or test images, which are fixed by the seed."""
+        return CachedFeed(self.folders.features(self.plans[key].sources, method), split)
 
     def forward(self, block: Block, feed: Feed, rows: np.ndarray, realisation: int, label: str = "") -> Outputs:
-        """`forward_chunks` with this context's device, precision and chunk size."""
-        return forward_chunks(
-            block, feed, rows, realisation, self.params.compute.micro_batch, self.fabric.device, self.dtype, label
-        )
+        """`forward_chunks` on this context's device."""
+        return forward_chunks(self.compute, block, feed, rows, realisation, label)
 
     def accuracy(self, block: Block, feed: Feed, rows: np.ndarray, column: np.ndarray) -> float:
         """Share of the sorted `rows` whose largest logit is their target column."""
@@ -85,14 +89,3 @@ class Context:
         for part, output in self.forward(block, feed, rows, FIXED):
             right += int((output.logits.argmax(1).cpu().numpy() == column[np.searchsorted(rows, part)]).sum())
         return right / max(len(rows), 1)
-
-
-def load_groups(key: str) -> tuple[list[int], list[int]]:
-    """(easy, hard) classes after block `key`."""
-    groups = read_json(block_folder(key) / "groups.json")
-    return groups["easy"], groups["hard"]
-
-
-def joint_targets(key: str) -> dict:
-    """What block `key` tells the next: whether to `build` it, and the hard classes where its HCD is trained jointly."""
-    return read_json(block_folder(key) / "joint_targets.json")

@@ -1,28 +1,75 @@
-"""Devices, precision and processes, through Lightning Fabric: the same code on CPU and CUDA."""
+"""Devices, precision, processes and the engine: decided here, once per process. The same code on CPU and CUDA."""
 
 import ctypes
 import os
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 
 from pipeline.base.errors import UserError
+from pipeline.engine.choose import choose_engine
+from pipeline.engine.contract import Engine
 from pipeline.training.params import ComputeParams
 
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
-def make_fabric(compute: ComputeParams, devices: int = 1) -> Fabric:
-    """A launched Fabric for the `compute` parameters on so many devices, set to reproducible arithmetic.
+@dataclass(frozen=True)
+class Compute:
+    """A launched Fabric, the engine for its device, and how many images go through a network together."""
+
+    fabric: Fabric
+    engine: Engine
+    micro_batch: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where tensors go."""
+        return self.fabric.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of spikes between layers."""
+        return self.engine.dtype
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.fabric.is_global_zero
+
+    def place(self, module: Module) -> Module:
+        """The same module, its weights on the device."""
+        self.fabric.to_device(module)
+        return module
+
+    def autocast(self) -> torch.autocast:
+        """The context that networks run in: bfloat16 where spikes are."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+
+def open_compute(params: ComputeParams, devices: int = 1) -> Compute:
+    """The device and the engine that the `compute` parameters ask for, on so many devices.
 
     With several devices Fabric starts this very stage once more for each further one.
+
+    Raises:
+        UserError: `compute.device` is cuda and there is none, or too few; an engine that cannot be had.
+    """
+    fabric = make_fabric(params, devices)
+    return Compute(fabric, choose_engine(params.kernel, fabric.device.type, params.precision), params.micro_batch)
+
+
+def make_fabric(params: ComputeParams, devices: int = 1) -> Fabric:
+    """A launched Fabric on so many devices, set to reproducible arithmetic.
 
     Raises:
         UserError: `compute.device` is cuda and there is none, or too few.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    device = compute.device if compute.device != "auto" else ("cuda" if available else "cpu")
+    device = params.device if params.device != "auto" else ("cuda" if available else "cpu")
     if device == "cuda" and available < devices:
         raise UserError(
             f"params.yaml: compute.device is cuda with compute.devices {devices} but {available} CUDA device(s) are "
@@ -33,20 +80,11 @@ def make_fabric(compute: ComputeParams, devices: int = 1) -> Fabric:
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
     strategy = "ddp" if devices > 1 else "auto"
-    fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, precision=PRECISION[compute.precision])
+    fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, precision=PRECISION[params.precision])
     fabric.launch()
-    if compute.threads or devices > 1:  # after the launch, which sets them too
-        torch.set_num_threads(compute.threads or max(1, (os.cpu_count() or 1) // devices))
+    if params.threads or devices > 1:  # after the launch, which sets them too
+        torch.set_num_threads(params.threads or max(1, (os.cpu_count() or 1) // devices))
     return fabric
-
-
-Module = TypeVar("Module", bound=torch.nn.Module)
-
-
-def to_device(fabric: Fabric, module: Module) -> Module:
-    """The same module, its weights on the fabric's device."""
-    fabric.to_device(module)
-    return module
 
 
 def keep_freed_memory() -> None:

@@ -1,21 +1,43 @@
-"""Where a block's input spikes come from: encoded images, cached features, or images through the frozen prefix.
+"""Where a block's input spikes come from: encoded images, cached features, or images through the frozen earlier blocks.
 
 A feed reads on the host (`read`, safe in a background thread) and puts on the device (`to_device`, where the frozen
-prefix runs). The realisation selects the Poisson noise: an epoch's number for training data, FIXED for evaluation.
+prefix runs). Both give spikes by the key of the block that emitted them (b0: the encoder). The realisation selects the Poisson
+noise: an epoch's number for training data, FIXED for evaluation.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.base.files import damaged, read_arrays
-from pipeline.data import Prepared, augment
-from pipeline.encoding import FIXED, Encoder, SpikeFile
-from pipeline.network import Trunk
+from pipeline.base.folders import ENCODER
+from pipeline.data.augment import augment
+from pipeline.data.prepared import Prepared
+from pipeline.encoding.poisson import FIXED, Encoder
+from pipeline.encoding.storage import SpikeFile
+from pipeline.network.block import Trunk
+from pipeline.network.walk import Bundle
+
+Host = dict[str, np.ndarray]
+"""Spikes int8 `[B, T, H, W, C]` by the key of the block that emitted them."""
+Item = TypeVar("Item")
+
+
+class Feed(Protocol):
+    """Input spikes of one block."""
+
+    def read(self, rows: np.ndarray, realisation: int) -> Host:
+        """Spikes of the images `rows` on the host."""
+        ...
+
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        """Spikes `[T, B, C, H, W]` on the device, of what `read` gave."""
+        ...
 
 
 class EncodedFeed:
@@ -28,58 +50,76 @@ class EncodedFeed:
         self.prepared, self.encoder, self.split = prepared, encoder, split
         self.realisations, self.augmentation = realisations, augmentation
 
-    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
-        """int8 `[B, T, H, W, C]`."""
+    def read(self, rows: np.ndarray, realisation: int) -> Host:
+        """See `Feed.read`."""
         if self.realisations and realisation != FIXED:
             realisation %= self.realisations
         images = self.prepared.images[rows]
         if realisation != FIXED:
             images = augment(images, rows, self.augmentation, self.encoder.seed, self.split, realisation)
-        return np.moveaxis(self.encoder.encode(images, rows, self.split, realisation), 2, 4)
+        return {ENCODER: np.moveaxis(self.encoder.encode(images, rows, self.split, realisation), 2, 4)}
 
-    def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-        return time_major(host, device, dtype)
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        """See `Feed.to_device`."""
+        return {key: time_major(spikes, device, dtype) for key, spikes in host.items()}
 
 
 class CachedFeed:
-    """Spike trains from a features folder: `<split>`, or `train_r<realisation>` in turns where there are several.
+    """Spike trains from features folders, one per block that emitted them: `<split>`, or `train_r<realisation>` in turns where
+    there are several.
 
     A training file may hold the rows of some classes only; `<split>_rows.npz` then says which.
     """
 
-    def __init__(self, folder: Path, split: str, realisations: int = 0):
+    def __init__(self, folders: Mapping[str, Path], split: str, realisations: int = 0):
         names = [f"{split}_r{r}" for r in range(realisations)] if realisations else [split]
-        self.files = [SpikeFile(folder / name) for name in names]
-        self.stored = folder / f"{split}_rows.npz"
-        self.rows = read_arrays(self.stored)["rows"] if self.stored.exists() else np.arange(len(self.files[0]))
+        self.files = {key: [SpikeFile(folder / name) for name in names] for key, folder in folders.items()}
+        self.stored = {key: folder / f"{split}_rows.npz" for key, folder in folders.items()}
+        self.rows = {
+            key: read_arrays(path)["rows"] if path.exists() else np.arange(len(self.files[key][0]))
+            for key, path in self.stored.items()
+        }
 
-    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
-        """int8 `[B, T, H, W, C]`."""
-        file = self.files[0 if realisation == FIXED else realisation % len(self.files)]
-        places = np.searchsorted(self.rows, rows)
-        if not np.array_equal(self.rows.take(places, mode="clip"), rows):
-            raise damaged(self.stored, "images asked for are not in it")
-        return file.read(places)
+    @property
+    def count(self) -> int:
+        """Images that it has."""
+        return min(len(rows) for rows in self.rows.values())
 
-    def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-        return time_major(host, device, dtype)
+    def read(self, rows: np.ndarray, realisation: int) -> Host:
+        """See `Feed.read`.
+
+        Raises:
+            UserError: an image is not in the files.
+        """
+        return {key: self._read(key, rows, realisation) for key in self.files}
+
+    def _read(self, key: str, rows: np.ndarray, realisation: int) -> np.ndarray:
+        files, stored = self.files[key], self.rows[key]
+        places = np.searchsorted(stored, rows)
+        if not np.array_equal(stored.take(places, mode="clip"), rows):
+            raise damaged(self.stored[key], "images asked for are not in it")
+        return files[0 if realisation == FIXED else realisation % len(files)].read(places)
+
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        """See `Feed.to_device`."""
+        return {key: time_major(spikes, device, dtype) for key, spikes in host.items()}
 
 
 class PrefixFeed:
-    """Another feed's spikes through the frozen trunk of the earlier blocks."""
+    """Another feed's spikes through the frozen trunk of the earlier blocks, of which the outputs `wanted` are handed on."""
 
-    def __init__(self, source: EncodedFeed | CachedFeed, prefix: Trunk):
-        self.source, self.prefix = source, prefix
+    def __init__(self, source: Feed, prefix: Trunk, wanted: Sequence[str]):
+        self.source, self.prefix, self.wanted = source, prefix.eval().requires_grad_(False), tuple(wanted)
 
-    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
+    def read(self, rows: np.ndarray, realisation: int) -> Host:
+        """See `Feed.read`: those of the source."""
         return self.source.read(rows, realisation)
 
     @torch.no_grad()
-    def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-        return self.prefix(self.source.to_device(host, device, dtype))
-
-
-Feed = EncodedFeed | CachedFeed | PrefixFeed
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        """See `Feed.to_device`: the spikes of the earlier blocks."""
+        outputs = self.prefix.outputs(self.source.to_device(host, device, dtype))
+        return {key: outputs[key] for key in self.wanted}
 
 
 def time_major(host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -88,7 +128,7 @@ def time_major(host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Te
     return torch.empty(source.shape, dtype=dtype, device=device).copy_(source).permute(0, 1, 4, 2, 3)
 
 
-def read_ahead(reads: Sequence[Callable[[], np.ndarray]]) -> Iterator[np.ndarray]:
+def read_ahead(reads: Sequence[Callable[[], Item]]) -> Iterator[Item]:
     """The result of each read in order, the next one under way in the background while this one is used."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = [pool.submit(read) for read in reads[:1]]

@@ -6,21 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import cos, pi
-from typing import Any as Params
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from tqdm import tqdm
 
 from pipeline.base.seeding import numpy_generator
-from pipeline.network import Block, Dropout
-from pipeline.neuron.precision import spike_dtype
-from pipeline.training.device import to_device
+from pipeline.network.block import Block, Dropout
+from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
-from pipeline.training.feed import Feed, read_ahead
+from pipeline.training.feed import Feed, Host, read_ahead
+from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
@@ -48,13 +46,25 @@ class MicroBatch:
     batch_size: int
     ends_batch: bool
 
-    def read(self, realisation: int) -> np.ndarray:
+    def read(self, realisation: int) -> Host:
+        """Its input spikes on the host, with an epoch's noise."""
         return self.part.feed.read(self.part.rows[self.positions], realisation)
 
 
+@dataclass(frozen=True)
+class Job:
+    """One training: the network, where and how it is trained, its name and the seed, which name its random generators."""
+
+    compute: Compute
+    training: TrainingParams
+    block: Block
+    name: str
+    seed: int
+
+
 def fit(
-    fabric: Fabric, params: Params, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
-    checkpoint: Checkpoint, validate: Callable[[Block], float] | None = None,
+    compute: Compute, training: TrainingParams, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
+    seed: int, checkpoint: Checkpoint | None = None, validate: Callable[[Block], float] | None = None,
 ) -> list[EpochRow]:  # fmt: skip
     """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch.
 
@@ -62,26 +72,26 @@ def fit(
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
     over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`.
     """
-    epochs = params.training.epochs
-    block = to_device(fabric, block)
+    job = Job(compute, training, compute.place(block), name, seed)
     optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate, fused=True)
-    history = checkpoint.load(block, optimizer)
-    fabric.barrier()  # all have loaded before the first saves anew or cleans up
-    for epoch in range(len(history), epochs):
-        rate = learning_rate * _decay(params.training.schedule, epoch, epochs)
+    history = checkpoint.load(block, optimizer) if checkpoint else []
+    compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
+    for epoch in range(len(history), training.epochs):
+        rate = learning_rate * _decay(training.schedule, epoch, training.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
         started = time.perf_counter()
         row: EpochRow = {"epoch": epoch + 1, "learning_rate": rate}
-        row |= _epoch(fabric, params, block, optimizer, parts, name, epoch)
+        row |= _epoch(job, optimizer, parts, epoch)
         row["seconds"] = time.perf_counter() - started
         row["validation_accuracy"] = validate(block) if validate else None
         history.append(row)
-        if fabric.is_global_zero:
-            checkpoint.save(block, optimizer, history)
+        if compute.first:
+            if checkpoint:
+                checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
-                print(_line(name, epoch, epochs, row), flush=True)
-        fabric.barrier()
+                print(_line(name, epoch, training.epochs, row), flush=True)
+        compute.fabric.barrier()
     return history
 
 
@@ -97,22 +107,21 @@ def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
     return f"{done}, {left:.1f} min left"
 
 
-def _epoch(
-    fabric: Fabric, params: Params, block: Block, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], name: str,
-    epoch: int,
-) -> EpochRow:  # fmt: skip
-    order = numpy_generator(params.seed, "order", name, epoch)
-    plan = _plan(parts, params.training.batch_size, params.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
+def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int) -> EpochRow:
+    fabric, name = job.compute.fabric, job.name
+    order = numpy_generator(job.seed, "order", name, epoch)
+    plan = _plan(parts, job.training.batch_size, job.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
     total = sum(len(part.rows) for part in parts)
     sums = torch.zeros(3, dtype=torch.float64)
     seen = 0
-    with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{params.training.epochs}", unit="image", leave=False,
-              disable=not (fabric.is_global_zero and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
+    job.block.train()
+    with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{job.training.epochs}", unit="image", leave=False,
+              disable=not (job.compute.first and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
-            sums += accumulate(fabric, params, block, micro, host, _dropout(fabric, params, block, micro, name, epoch))
+            sums += accumulate(job.compute, job.block, micro, host, _dropout(job, micro, epoch))
             seen += len(micro.positions)
             if micro.ends_batch:
-                optimizer_step(fabric, block, optimizer)
+                optimizer_step(job.compute, job.block, optimizer)
                 bar.update(micro.batch_size)
                 bar.set_postfix(loss=f"{sums[:2].sum() / seen:.3f}", accuracy=f"{sums[2] / seen:.3f}", refresh=False)
     if fabric.world_size > 1:
@@ -123,37 +132,36 @@ def _epoch(
             "train_accuracy": correct}  # fmt: skip
 
 
-def _dropout(fabric: Fabric, params: Params, block: Block, micro: MicroBatch, name: str, epoch: int) -> Dropout | None:
+def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
     """The inputs of the classifier that each image of a micro-batch keeps in this epoch."""
-    share, rows = params.training.dropout, micro.part.rows[micro.positions]
+    share, rows = job.training.dropout, micro.part.rows[micro.positions]
     if not share:
         return None
-    mask = keep_mask(rows, block.classifier_inputs, share, params.seed, name, micro.part.split, epoch)
-    return Dropout(torch.from_numpy(mask).to(fabric.device), dropped(share))
+    mask = keep_mask(rows, job.block.classifier_inputs, share, job.seed, job.name, micro.part.split, epoch)
+    return Dropout(torch.from_numpy(mask).to(job.compute.device), dropped(share))
 
 
-def accumulate(
-    fabric: Fabric, params: Params, block: Block, micro: MicroBatch, host: np.ndarray, dropout: Dropout | None = None
-) -> Tensor:
+def accumulate(compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None) -> Tensor:
     """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions."""
     part = micro.part
     if not len(micro.positions):
         return torch.zeros(3, dtype=torch.float64)
-    column = torch.from_numpy(part.column[micro.positions]).to(fabric.device)
-    with fabric.autocast():
-        output = block(part.feed.to_device(host, fabric.device, spike_dtype(params.compute)), dropout)
+    column = torch.from_numpy(part.column[micro.positions]).to(compute.device)
+    with compute.autocast():
+        output = block(part.feed.to_device(host, compute.device, compute.dtype), dropout)
     class_loss = cross_entropy(output.logits, column, reduction="sum")
     hcd_loss = torch.zeros_like(class_loss)
     if part.hard is not None:
-        hard = torch.from_numpy(part.hard[micro.positions]).to(fabric.device)
+        hard = torch.from_numpy(part.hard[micro.positions]).to(compute.device)
         hcd_loss = binary_cross_entropy_with_logits(output.hcd_logit, hard, reduction="sum")
-    fabric.backward((class_loss + hcd_loss) / micro.batch_size)
+    compute.fabric.backward((class_loss + hcd_loss) / micro.batch_size)
     correct = (output.logits.detach().argmax(1) == column).sum()
     return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double().cpu()
 
 
-def optimizer_step(fabric: Fabric, block: Block, optimizer: torch.optim.Optimizer) -> None:
+def optimizer_step(compute: Compute, block: Block, optimizer: torch.optim.Optimizer) -> None:
     """Add up the gradients of all processes and let the optimiser step."""
+    fabric = compute.fabric
     if fabric.world_size > 1:
         for weight in block.parameters():
             gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad

@@ -1,121 +1,106 @@
 """The three ways to train: a block of BlocTrain (Algorithm 1), a block of BlocTrain-base, a network end to end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
-from typing import Any as Params
 
 import numpy as np
 import torch
 
-from pipeline.base.files import missing, write_csv, write_json
-from pipeline.data import load_prepared
-from pipeline.layout import base_folder, block_folder, end_to_end_folder
-from pipeline.network import Block, build_block
+from pipeline.base.files import missing
+from pipeline.base.folders import ENCODER, Folders
+from pipeline.base.parameters import described
+from pipeline.data.prepared import load_prepared
+from pipeline.network.block import Block
 from pipeline.network.params import chain_to
-from pipeline.training.context import Context, joint_targets, load_groups
-from pipeline.training.feed import CachedFeed
-from pipeline.training.loop import HISTORY, EpochRow, TrainingSet, fit
+from pipeline.training.assignment import has_detector, load_assignment
+from pipeline.training.context import Context
+from pipeline.training.loop import TrainingSet, fit
+from pipeline.training.params import TrainingSections
 from pipeline.training.resume import Checkpoint, training_digest
-from pipeline.training.weights import save_weights
+from pipeline.training.trained import save_trained
 
-Step = Callable[[Params, str], None]
-RELEVANT = {"seed", "data", "encoding", "neuron", "network", "blocks", "training", "features", "compute"}
+RELEVANT = ("seed", "neuron", "network", "blocks", "training", "features", "compute")
+"""Sections that a training goes by; images and encoder are told by the bytes of their files."""
 
 
-def train_block(params: Params, key: str) -> None:
+def train_block(folders: Folders, params: TrainingSections, key: str) -> None:
     """Algorithm 1 for one block: train it on the easy and hard classes of the block before, earlier blocks frozen."""
-    folder, block = block_folder(key), params.blocks[key]
-    targets = joint_targets(block.prev)
-    if not targets["build"]:
-        return _write(folder, None, [], 0)
-    context = Context.open(params, params.compute.devices)
-    classes = np.array(sorted(load_groups(block.prev2)[1]))
-    train, validation = load_prepared("train"), load_prepared("validation")
-    rows, column = class_rows(train.label, classes)
-    hard = None
-    if key != "b1" and params.hcd.joint:
-        hard = np.isin(train.label[rows], targets["hard"]).astype(np.float32)
+    block = params.blocks[key]
+    task = load_assignment(folders.block(block.prev))
+    if not task.build:
+        return save_trained(folders.block(key), None, [], 0)
+    context = Context.open(folders, params, params.compute.devices)
+    train, validation = (load_prepared(folders.prepared, split) for split in ("train", "validation"))
+    rows, column = task.rows(train.label)
+    joint = has_detector(key) and params.hcd.joint
+    hard = np.isin(train.label[rows], task.hard or []).astype(np.float32) if joint else None
     part = TrainingSet(context.training_feed(key, train, "train"), rows, column, hard)
-    held_out, held_out_column = class_rows(validation.label, classes)
-    held_out_feed = CachedFeed(block_folder(block.prev) / "features", "validation")
-    network = build_block(params, [key], context.channels, len(classes), hard is not None, key)
+    held_out, held_out_column = task.rows(validation.label)
+    held_out_feed = context.evaluation_feed(key, "validation")
+    network = context.build([key], len(task.classes), joint, key)
     _train(
-        context, network, [part], key, block.learning_rate, folder, _inputs(block.prev),
-        {"classes": classes.tolist(), "targets": targets},
+        context, network, [part], key, block.learning_rate, folders.block(key), _inputs(folders, block.prev),
+        {"classes": task.classes, "hard": task.hard if joint else None},
         lambda trained: context.accuracy(trained, held_out_feed, held_out, held_out_column),
     )  # fmt: skip
 
 
-def train_base(params: Params, key: str, then: Step) -> None:
+def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
     """BlocTrain-base (section 6.3): the block on all classes and all training and validation images, earlier base blocks
-    frozen. `then` makes what else the stage writes; a stage killed in it resumes after the training."""
-    block = params.blocks[key]
-    context = Context.open(params, params.compute.devices)
-    network = build_block(params, [key], context.channels, len(context.class_names), False, f"base {key}")
-    inputs = _inputs(block.prev, "base" if block.prev != "b0" else "")
-    parts = _all_images(context, key, "base")
-    _train(context, network, parts, f"base {key}", block.learning_rate, base_folder(key), inputs, then=lambda: then(params, key))
+    frozen."""
+    block, method = params.blocks[key], "bloctrain_base"
+    context = Context.open(folders, params, params.compute.devices)
+    network = context.build([key], context.manifest.classes, False, f"base {key}")
+    inputs = _inputs(folders, block.prev, method)
+    _train(
+        context,
+        network,
+        _all_images(context, key, method),
+        f"base {key}",
+        block.learning_rate,
+        folders.block(key, method),
+        inputs,
+    )
 
 
-def train_end_to_end(params: Params, key: str, then: Step) -> None:
-    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only; `then` as in
-    `train_base`."""
-    context = Context.open(params, params.compute.devices)
+def train_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
+    """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only."""
+    context = Context.open(folders, params, params.compute.devices)
     name, rate = f"end to end {key}", params.baselines.end_to_end_learning_rate
-    network = build_block(params, chain_to(params.blocks, key), context.channels, len(context.class_names), False, name)
-    parts = _all_images(context, "b1", "end_to_end")
-    _train(context, network, parts, name, rate, end_to_end_folder(key), _inputs("b0"), then=lambda: then(params, key))
+    network = context.build(chain_to(params.blocks, key), context.manifest.classes, False, name)
+    parts = _all_images(context, next(iter(params.blocks)), "end_to_end")
+    _train(context, network, parts, name, rate, folders.block(key, "end_to_end"), _inputs(folders, ENCODER))
 
 
 def _train(
     context: Context, network: Block, parts: list[TrainingSet], name: str, learning_rate: float, folder: Path,
-    inputs: list[Path], described: dict[str, Any] | None = None, validate: Callable[[Block], float] | None = None,
-    then: Callable[[], None] | None = None,
+    inputs: list[Path], told: dict[str, Any] | None = None, validate: Callable[[Block], float] | None = None,
 ) -> None:  # fmt: skip
-    """Train or resume; the first process then writes the results and goes on with `then`."""
-    params, first = context.params, context.fabric.is_global_zero
-    relevant = {"name": name, "params": params.model_dump(mode="json", include=RELEVANT), "engine": context.engine.line,
-                "torch": torch.__version__} | (described or {})  # fmt: skip
-    with Checkpoint(training_digest(relevant, inputs), first) as checkpoint:
-        history = fit(context.fabric, params, network, parts, name, learning_rate, checkpoint, validate)
-        if first:
-            _write(folder, network, history, sum(len(part.rows) for part in parts))
-            if then:
-                then()
+    """Train or resume; the first process then writes the results."""
+    params, compute = context.params, context.compute
+    about = {"name": name, "params": described(params, RELEVANT), "rate": learning_rate, "engine": compute.engine.line,
+             "torch": torch.__version__} | (told or {})  # fmt: skip
+    with Checkpoint(context.folders.resume, training_digest(about, inputs), compute.first) as checkpoint:
+        history = fit(compute, params.training, network, parts, name, learning_rate, params.seed, checkpoint, validate)
+        if compute.first:
+            save_trained(folder, network, history, sum(len(part.rows) for part in parts))
 
 
-def class_rows(label: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose label is one of the sorted `classes`, and the position of each row's label among them."""
-    rows = np.flatnonzero(np.isin(label, classes))
-    return rows, np.searchsorted(classes, label[rows])
-
-
-def _all_images(context: Context, key: str, variant: str) -> list[TrainingSet]:
+def _all_images(context: Context, key: str, method: str) -> list[TrainingSet]:
     """Training and validation images together, as the baselines use them."""
     parts = []
     for split in ("train", "validation"):
-        prepared = load_prepared(split)
-        feed = context.training_feed(key, prepared, split, variant)
+        prepared = load_prepared(context.folders.prepared, split)
+        feed = context.training_feed(key, prepared, split, method)
         parts.append(TrainingSet(feed, np.arange(len(prepared.label)), prepared.label, split=split))
     return parts
 
 
-def _inputs(prev: str, variant: str = "") -> list[Path]:
-    prepared = [Path("data/prepared/manifest.json"), block_folder("b0") / "encoder.json"]
-    features = block_folder(prev) / variant / "features"
+def _inputs(folders: Folders, prev: str, method: str = "bloctrain") -> list[Path]:
+    """The files whose bytes tell a training's input apart from another's."""
+    features = folders.features([prev], method)[prev]
     if not features.is_dir():
         raise missing(features)
+    prepared = [folders.prepared / "manifest.json", folders.block(ENCODER) / "encoder.json"]
     return prepared + sorted(path for path in features.iterdir() if path.suffix in (".npy", ".safetensors"))
-
-
-def _write(folder: Path, network: Block | None, history: Sequence[EpochRow], images: int) -> None:
-    """block.safetensors, history.csv and timing.json; empty ones for a block that is not built."""
-    save_weights(folder / "block.safetensors", network.state_dict() if network else {})
-    write_csv(folder / "history.csv", HISTORY, [[row[name] for name in HISTORY] for row in history])
-    seconds = [row["seconds"] for row in history if row["seconds"] is not None]
-    write_json(folder / "timing.json", {
-        "images": images, "epochs": len(history), "seconds": sum(seconds),
-        "median_seconds_per_epoch": median(seconds) if seconds else None,
-    })  # fmt: skip

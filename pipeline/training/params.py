@@ -81,13 +81,8 @@ class ComputeParams(Section):
 class TrainingSections(NetworkSections, Protocol):
     """The sections that a training and a forward pass read."""
 
-    @property
-    def training(self) -> TrainingParams: ...
-    @property
-    def features(self) -> FeatureParams: ...
-    @property
-    def hcd(self) -> HcdParams: ...
-    @property
-    def compute(self) -> ComputeParams: ...
-    @property
-    def baselines(self) -> BaselinesParams: ...
+    training: TrainingParams
+    features: FeatureParams
+    hcd: HcdParams
+    compute: ComputeParams
+    baselines: BaselinesParams

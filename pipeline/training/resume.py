@@ -20,26 +20,27 @@ from pipeline.base.errors import UserError
 from pipeline.base.files import file_digest, read_tensors, write_tensors
 from pipeline.base.seeding import digest_of
 
-ROOT = Path(".resume")
 CODE = Path(__file__).parents[1]
+TRAINS = ("base", "data", "encoding", "neuron", "engine", "network", "training")
+"""The packages whose code decides what a training does: a stopped one goes on when others change."""
 
 
 def training_digest(described: dict[str, Any], dependencies: list[Path]) -> str:
-    """A name for one training: what `described` says, the bytes of the dependencies and the code of the package."""
-    code = sorted(path for path in CODE.rglob("*") if path.suffix in (".py", ".cpp", ".hpp"))
+    """A name for one training: what `described` says, the bytes of the dependencies and the code that trains."""
+    code = sorted(p for name in TRAINS for p in (CODE / name).rglob("*") if p.suffix in (".py", ".cpp", ".hpp"))
     files = [file_digest(path) for path in [*dependencies, *code]]
     return f"{digest_of(json.dumps(described, sort_keys=True), *files):032x}"
 
 
 class Checkpoint:
-    """The resume folder of one training; use as a context manager, which holds the lock.
+    """The folder of one training, named by its digest, below `root`; use as a context manager, which holds the lock.
 
     Of several processes that train together the first alone locks, saves and cleans up; all of them load.
     """
 
-    def __init__(self, digest: str, first: bool = True):
+    def __init__(self, root: Path, digest: str, first: bool = True):
         self.first = first
-        self.folder = ROOT / digest
+        self.folder = root / digest
         self.path = self.folder / "checkpoint.safetensors"
 
     def __enter__(self) -> "Checkpoint":

@@ -4,6 +4,9 @@ Tensors are CPU, float32 or bfloat16, and dense with time outermost; all tensors
 what is kept in bfloat16 is a row of bytes per step, neurons in memory order.
 """
 
+import functools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,8 +17,13 @@ from pipeline.neuron.lif import LIF
 SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 
 
-def lif_forward(current: Tensor, extra: Tensor | None, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
-    """Spikes `[T, ...]` of the current (plus `extra`), and what backward needs of the potentials, if `keep`."""
+def lif_forward(currents: Sequence[Tensor], neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """Spikes `[T, ...]` of the sum of the currents `[T, ...]`, and what backward needs of the potentials, if `keep`.
+
+    The kernel adds two currents as it scans; of more, all but the last are added before.
+    """
+    current = functools.reduce(torch.add, currents[:-1]) if len(currents) > 1 else currents[0]
+    extra = currents[-1] if len(currents) > 1 else None
     spikes = torch.empty_like(current)
     kept = empty_kept(current, (len(current), current[0].numel())) if keep else None
     if extra is not None and extra.stride() != current.stride():

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.neuron import LIF
 from pipeline.neuron.fused.library import COUNT, POINTER, REAL, build
 from pipeline.neuron.fused.scans import SUFFIX, empty_kept
+from pipeline.neuron.lif import LIF
 
 LANES = 16
 MOST_NUMBERED = 2**16

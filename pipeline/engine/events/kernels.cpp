@@ -1,4 +1,4 @@
-// Synapses driven by their input spikes, into LIF neurons, for CPUs: the functions that pipeline/network/events/synapses.py calls.
+// Synapses driven by their input spikes, into LIF neurons, for CPUs: the functions that pipeline/engine/events/synapses.py calls.
 //
 // Spikes are [T, images, H, W, C], channels last. As input they are bits, lowest first, each place in whole bytes.
 

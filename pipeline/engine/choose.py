@@ -1,30 +1,29 @@
-"""What computes synapses and neurons: the readable reference under automatic differentiation, or faster ways to the same."""
+"""Which engine computes a network: decided once per process, from the parameters and the device."""
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import torch
 
 from pipeline.base.errors import UserError
-from pipeline.network.events.synapses import load_events
+from pipeline.engine.contract import Engine
+from pipeline.engine.event_driven import EventEngine
+from pipeline.engine.events.synapses import load_events
+from pipeline.engine.lean import LeanEngine
+from pipeline.engine.reference import ReferenceEngine
 from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
 
 Kernel = Literal["auto", "reference", "lean", "fused", "events"]
-
-
-class Engine(NamedTuple):
-    """The module of scans (None for the reference), whether spikes drive the synapses, and one line that says why."""
-
-    scans: ModuleType | None
-    events: bool
-    line: str
+DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+"""Of spikes between layers, by compute.precision."""
 
 
 @functools.cache
 def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
-    """The engine for `compute.kernel` on a device in a precision.
+    """The engine for `compute.kernel` on a type of device in a precision.
 
     `auto` takes compiled kernels on CPUs, in bf16 with event-driven synapses; in float32 it keeps the order of the
     reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses.
@@ -32,10 +31,11 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     Raises:
         UserError: `fused` or `events` was asked for where it cannot be had.
     """
+    dtype = DTYPES[precision]
     if kernel == "reference":
-        return Engine(None, False, "neurons: reference scans with automatic differentiation (compute.kernel: reference)")
+        return ReferenceEngine(device, dtype)
     if kernel == "lean":
-        return Engine(scans, False, "neurons: lean scans in torch operations (compute.kernel: lean)")
+        return LeanEngine("lean", scans, device, dtype, "neurons: lean scans in torch operations (compute.kernel: lean)")
     events = kernel == "events" or (kernel == "auto" and precision == "bf16")
     dense_why = events_why = "compiled kernels are for CPUs"
     if device == "cpu":
@@ -45,12 +45,17 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     if why and kernel in ("fused", "events"):
         raise UserError(f"params.yaml: compute.kernel is {kernel} but {why}; change that, or use kernel: auto")
     if dense_why:
-        return Engine(scans, False, f"neurons: lean scans in torch operations ({dense_why})")
+        return LeanEngine("lean", scans, device, dtype, f"neurons: lean scans in torch operations ({dense_why})")
     if not events:
-        return Engine(fused_scans, False, "neurons: compiled kernels")
+        return LeanEngine("fused", fused_scans, "cpu", dtype, "neurons: compiled kernels")
     if events_why:
-        return Engine(fused_scans, False, f"neurons: compiled kernels; dense synapses ({events_why})")
-    return Engine(fused_scans, True, "neurons: compiled kernels; spikes drive the synapses")
+        return LeanEngine("fused", fused_scans, "cpu", dtype, f"neurons: compiled kernels; dense synapses ({events_why})")
+    return EventEngine(fused_scans, dtype, "neurons: compiled kernels; spikes drive the synapses")
+
+
+def on_cpu(kernel: Kernel, precision: str) -> Engine:
+    """The engine for measurements on the CPU: the one asked for if it runs there, else the CPU's own choice."""
+    return choose_engine(kernel if kernel in ("reference", "lean", "fused", "events") else "auto", "cpu", precision)
 
 
 def _trouble(load: Callable[[], object]) -> str:

@@ -1,0 +1,1 @@
+"""What computes synapses and neurons over whole spike trains: one contract, the reference, and faster ways to the same."""

@@ -1,0 +1,103 @@
+"""Synapses driven by their input spikes, on CPUs: currents and the gradient of the weight cost in proportion to the spikes.
+
+Only the gradient of the input is a dense operation. Pooling neurons are part of the function, so that the spikes that they
+receive are never stored. Layers that the kernels do not suit go the lean way.
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from pipeline.engine import synapses as dense
+from pipeline.engine.contract import Synapse
+from pipeline.engine.events import synapses as events
+from pipeline.engine.lean import LeanEngine, recording
+from pipeline.neuron.lif import LIF
+
+MOST_INPUTS = 2
+"""Synapse bundles that one call of the compiled kernels takes."""
+
+
+class EventEngine(LeanEngine):
+    """The compiled event kernels where they suit, the lean way elsewhere."""
+
+    def __init__(self, scans: ModuleType, dtype: torch.dtype, line: str):
+        super().__init__("events", scans, "cpu", dtype, line)
+
+    def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
+        """See `Engine.spikes`."""
+        suits = all(events.suit(one.spikes, one.weight, one.kind == "signed") for one in synapses)
+        if not suits or len(synapses) > MOST_INPUTS or any(one.kind == "analog" for one in synapses):
+            return super().spikes(synapses, neuron, pool)
+        dense.check(synapses, self.name, self.device, ("spikes", "signed"))
+        first = synapses[0]
+        flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
+        if first.weight.dim() == 2:
+            return _EventLinear.apply(first.spikes, first.weight, (neuron, recording(flat)))
+        fits = all(-(-side // first.stride) % pool == 0 for side in first.spikes.shape[3:])
+        together = pool if fits else 1
+        how = [one.stride for one in synapses], [one.kind == "signed" for one in synapses], neuron, together, recording(flat)
+        fired = _EventConvolutions.apply(how, *flat)
+        return self.pool(fired, pool, neuron.threshold, neuron.delay) if together < pool else fired
+
+    def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
+        """Where the pooling neurons have the same threshold and delay."""
+        return (neuron.threshold, neuron.delay) == (threshold, delay)
+
+    def arrange(self, weight: Tensor) -> Tensor:
+        """Inputs run slowest in memory: an event reads the weights of one input."""
+        return weight.T.contiguous().T
+
+
+class _EventConvolutions(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, setup, *tensors):  # type: ignore[override]
+        strides, signed, neuron, pool, keep = setup
+        pairs = zip(tensors[0::2], tensors[1::2], strides, signed, strict=True)
+        inputs = [events.to_events(*four) for four in pairs]
+        weights = list(tensors[1::2])
+        out, kept = events.forward(inputs, weights, tensors[0], neuron, pool, keep)
+        if keep:
+            ctx.save_for_backward(kept, *weights, *(one.bits for one in inputs))
+            ctx.inputs = [one._replace(bits=torch.empty(0)) for one in inputs]
+            ctx.setup = neuron, pool
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_spikes):  # type: ignore[override]
+        kept, *saved = ctx.saved_tensors
+        count = len(ctx.inputs)
+        wants = ctx.needs_input_grad[1 : 1 + 2 * count : 2]
+        inputs = [one._replace(bits=bits) for one, bits in zip(ctx.inputs, saved[count:], strict=True)]
+        grad_current, grad_weights = events.backward(inputs, grad_spikes, kept, *ctx.setup, any(wants))
+        grads: list[Tensor | None] = [None]
+        for index, one in enumerate(inputs):
+            grad_x = None
+            if wants[index] and grad_current is not None:
+                folded = grad_current.flatten(0, 1)
+                # Only the shape and layout of the input are read.
+                x = torch.empty((len(folded), *one.shape), dtype=folded.dtype, memory_format=torch.channels_last)
+                found, _ = dense.backward(folded, x, saved[index], one.stride, (True, False))
+                grad_x = None if found is None else found.unflatten(0, grad_current.shape[:2])
+            grads += [grad_x, grad_weights[index]]
+        return tuple(grads)
+
+
+class _EventLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, spikes, weight, setup):  # type: ignore[override]
+        neuron, keep = setup
+        out, kept, bits = events.linear_forward(spikes, weight, neuron, keep)
+        if keep:
+            ctx.save_for_backward(kept, weight, bits)
+            ctx.neuron = neuron
+        return out
+
+    @staticmethod
+    def backward(ctx, grad_spikes):  # type: ignore[override]
+        kept, weight, bits = ctx.saved_tensors
+        grad_current, grad_weight = events.linear_backward(bits, weight.shape[1], grad_spikes, kept, ctx.neuron)
+        grad_x = grad_current @ weight.to(grad_current.dtype) if ctx.needs_input_grad[0] else None
+        return grad_x, grad_weight, None

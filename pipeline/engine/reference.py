@@ -1,0 +1,43 @@
+"""The readable reference: plain operations and step-by-step scans under automatic differentiation, on any device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pipeline.engine.contract import Synapse
+from pipeline.engine.synapses import check, currents
+from pipeline.neuron.lif import LIF, lif
+from pipeline.neuron.pool import pool_and_fire
+
+
+class ReferenceEngine:
+    """Every other engine is tested against this one. It takes inputs of any kind."""
+
+    name = "reference"
+    line = "neurons: reference scans with automatic differentiation (compute.kernel: reference)"
+
+    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32):
+        self.device, self.dtype = device, dtype
+
+    def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
+        """See `Engine.spikes`."""
+        check(synapses, self.name, self.device, ("spikes", "signed", "analog"))
+        fired = lif(currents(synapses), neuron)
+        return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
+
+    def fire(self, current: Tensor, neuron: LIF) -> Tensor:
+        """See `Engine.fire`."""
+        return lif(current, neuron)
+
+    def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
+        """See `Engine.pool`."""
+        return pool_and_fire(spikes, size, threshold, delay)
+
+    def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
+        """Never: each layer stands alone."""
+        return False
+
+    def arrange(self, weight: Tensor) -> Tensor:
+        """As it is."""
+        return weight

@@ -1,0 +1,70 @@
+"""Synapses as dense operations, which most engines share: time folded into the batch, a convolution or a matrix product."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from pipeline.base.errors import UserError
+from pipeline.engine.contract import InputKind, Synapse
+
+
+def check(synapses: Sequence[Synapse], engine: str, device: str, kinds: Sequence[InputKind]) -> None:
+    """Refuse what an engine cannot take.
+
+    Raises:
+        UserError: a tensor on another device than `device`, or an input whose kind is not one of `kinds`.
+    """
+    for synapse in synapses:
+        for what, tensor in (("an input", synapse.spikes), ("a weight", synapse.weight)):
+            if tensor.device.type != device:
+                raise UserError(
+                    f"engine {engine}: {what} lies on {tensor.device} and the engine works on {device}; move it there, or choose "
+                    "another compute.device or compute.kernel"
+                )
+        if synapse.kind not in kinds:
+            raise UserError(
+                f"engine {engine}: takes {' and '.join(kinds)} as input, not {synapse.kind} values; use compute.kernel: reference"
+            )
+
+
+def currents(synapses: Sequence[Synapse]) -> Tensor:
+    """The summed current `[T, B, ...]` of all synapses by plain differentiable operations; inputs of any kind."""
+    found: Tensor | None = None
+    for spikes, weight, stride, _ in synapses:
+        if weight.dim() == 2:
+            current = torch.nn.functional.linear(spikes, weight)
+        else:
+            folded = conv2d(spikes.flatten(0, 1), weight, stride=stride, padding=weight.shape[2] // 2)
+            current = folded.unflatten(0, spikes.shape[:2])
+        found = current if found is None else found + current
+    if found is None:
+        raise ValueError("a layer without synapses")
+    return found
+
+
+def fold(spikes: Tensor) -> Tensor:
+    """Time folded into the batch, dense in memory: channels last for images."""
+    folded = spikes.flatten(0, 1)
+    return folded.contiguous(memory_format=torch.channels_last) if folded.dim() == 4 else folded.contiguous()
+
+
+def forward(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The current `[T * B, ...]` of a folded input, in its dtype."""
+    weight = weight.to(x.dtype)
+    return x @ weight.T if weight.dim() == 2 else conv2d(x, weight, stride=stride, padding=weight.shape[2] // 2)
+
+
+def backward(
+    grad: Tensor, x: Tensor, weight: Tensor, stride: int, wants: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """(dL/dx, dL/dweight in the weight's own precision) from dL/dcurrent, all folded; each only if wanted."""
+    cast = weight.to(x.dtype)
+    if weight.dim() == 2:
+        return grad @ cast if wants[0] else None, (grad.T @ x).to(weight.dtype) if wants[1] else None
+    padding = weight.shape[2] // 2
+    grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
+        grad, x, cast, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], 1, [*wants, False]
+    )
+    return grad_x, None if grad_weight is None else grad_weight.to(weight.dtype)
