@@ -12,6 +12,8 @@ ENCODER = "b0"
 METHODS = ("bloctrain", "bloctrain_base", "end_to_end")
 """The three ways to train and run a network, in the order of every table."""
 BLOCK_WISE = METHODS[:2]
+INSIDE = {"bloctrain": "", "bloctrain_base": "base", "end_to_end": "end_to_end"}
+"""Where a method's results lie in a block's folder."""
 
 
 def before(key: str) -> str:
@@ -61,8 +63,7 @@ class Folders:
 
     def block(self, key: str, method: str = "bloctrain") -> Path:
         """Block `key` as `method` trained it; for end_to_end the network whose last block it is."""
-        inside = {"bloctrain": "", "bloctrain_base": "base", "end_to_end": "end_to_end"}[method]
-        return self.runs / key / inside
+        return self.runs / key / INSIDE[method]
 
     def features(self, sources: Iterable[str], method: str = "bloctrain") -> dict[str, Path]:
         """Folders of the output spikes of the blocks `sources` as `method` trained them; all methods share the encoder's."""

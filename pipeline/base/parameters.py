@@ -31,8 +31,8 @@ class Parameters:
         raise AttributeError(f"this stage does not state that it reads {name}; add it to READS in its script")
 
 
-def load_parameters(path: Path, reads: Reads, key: str | None = None) -> Parameters:
-    """What `reads` states of the file at `path`, for block `key`.
+def load_parameters(path: Path, reads: Reads, key: str | None = None, lenient: bool = False) -> Parameters:
+    """What `reads` states of the file at `path`, for block `key`; `lenient` passes over keys that no section knows.
 
     Raises:
         UserError: the file cannot be read, or a stated section is missing or invalid.
@@ -45,7 +45,8 @@ def load_parameters(path: Path, reads: Reads, key: str | None = None) -> Paramet
         if name not in content:
             raise UserError(f"{origin}: {name}: missing; add it (experiments/digits.yaml shows how)")
         if name not in found:
-            found[name] = validate(dict[str, kind] if name == "blocks" else kind, content[name], origin, name)  # type: ignore[valid-type]
+            whole: Any = dict[str, kind] if name == "blocks" else kind  # type: ignore[valid-type]
+            found[name] = validate(whole, content[name], origin, name, lenient)
         if stated == OWN_BLOCK:
             found[name] = _up_to(found[name], key, origin)
         elif field:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.base.errors import UserError
 
@@ -50,16 +50,15 @@ def as_mapping(content: Any, origin: str) -> dict[str, Any]:
     return content
 
 
-def validate(kind: Any, content: Any, origin: str, key: str = "") -> Any:
+def validate(kind: Any, content: Any, origin: str, key: str = "", lenient: bool = False) -> Any:
     """`content` as `kind`, a Section class or a type such as dict[str, BlockParams]; `key` is where it stands in `origin`.
+    `lenient` passes over unknown keys.
 
     Raises:
         UserError: an unknown key, a wrong type or a value out of range.
     """
     try:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind.model_validate(content)
-        return TypeAdapter(kind).validate_python(content, strict=True)
+        return TypeAdapter(kind).validate_python(content, strict=True, extra="ignore" if lenient else None)
     except (ValidationError, RecursionError) as error:
         raise UserError(_describe(error, origin, key)) from error
 

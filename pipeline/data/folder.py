@@ -5,25 +5,17 @@ place in the path (two levels above the image), not by the word: a class may its
 """
 
 import functools
-import io
-import lzma
-import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from pipeline.base.errors import UserError
+from pipeline.data.decode import decode
 
 SPLITS = ("train", "test")
-# Modes that convert to RGB without loss of range; 16-bit and floating-point ones do not.
-MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr"})
-# Pillow would take any format it knows, among them EPS, which it hands to Ghostscript to run.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_FILE_BYTES = 64 * 2**20
 
 Entry = tuple[str, str, str, Callable[[], bytes]]  # split, class, name for messages, reader
@@ -107,25 +99,6 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
         chosen = [entry for entry in entries if entry[0] == split]
         images = np.empty((len(chosen), 3, image_size, image_size), dtype=np.uint8)
         for row, (_, _, name, read) in enumerate(tqdm(chosen, desc=f"read {split}", unit="image", mininterval=1.0)):
-            images[row] = _decode(read, name, image_size)
+            images[row] = decode(read, name, (3, image_size, image_size))
         parts[split] = images, np.array([names.index(entry[1]) for entry in chosen], dtype=np.int64)
     return names, parts
-
-
-def _decode(read: Callable[[], bytes], name: str, image_size: int) -> np.ndarray:
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(read()), formats=FORMATS) as image:
-            if image.size != (image_size, image_size):
-                raise UserError(
-                    f"{name}: {image.width}x{image.height} pixels where data.image_size is {image_size}; resize or remove it, "
-                    "or change data.image_size"
-                )
-            if image.mode not in MODES:
-                raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit RGB; convert or remove it")
-            return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except UnidentifiedImageError as error:
-        raise UserError(f"{name}: not a readable image (none of {', '.join(FORMATS)}); replace or remove it") from error
-    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise UserError(f"{name}: not a readable image ({error}); replace or remove it") from error
-    except (Image.DecompressionBombError, RuntimeError, NotImplementedError) as error:
-        raise UserError(f"{name}: refused ({error}); replace or remove it") from error

@@ -33,6 +33,7 @@ def currents(synapses: Sequence[Synapse]) -> Tensor:
     """The summed current `[T, B, ...]` of all synapses by plain differentiable operations; inputs of any kind."""
     found: Tensor | None = None
     for spikes, weight, stride, _ in synapses:
+        weight = weight.to(spikes.dtype)
         if weight.dim() == 2:
             current = torch.nn.functional.linear(spikes, weight)
         else:

@@ -36,14 +36,20 @@ class SpikingConv(nn.Module):
     def forward(self, inputs: Sequence[Tensor], pool: int = 1) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`, one per input of the plan; with `pool` above 1, those
         of the pooling neurons after this layer, where the engine `pools`."""
-        synapses = [
+        if self.norm is None:
+            return self.engine.spikes(self._synapses(inputs), self.neuron, pool)
+        current = self.current(inputs)
+        return self.engine.fire(self.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2]), self.neuron)
+
+    def current(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The summed input current `[T, B, C', H', W']` of the neurons."""
+        return currents(self._synapses(inputs))
+
+    def _synapses(self, inputs: Sequence[Tensor]) -> list[Synapse]:
+        return [
             Synapse(spikes, self.get_parameter(one.weight), one.stride, one.kind)
             for spikes, one in zip(inputs, self.plan.inputs, strict=True)
         ]
-        if self.norm is None:
-            return self.engine.spikes(synapses, self.neuron, pool)
-        current = currents(synapses)
-        return self.engine.fire(self.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2]), self.neuron)
 
     def pools(self, pool: "SpikingPool") -> bool:
         """Whether `forward` can compute the pooling neurons after this layer as well."""

@@ -1,0 +1,52 @@
+"""From the bytes of one image file to pixels."""
+
+import io
+import lzma
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.base.errors import UserError
+
+# Modes that convert to RGB without loss of range; 16-bit and floating-point ones do not.
+MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr"})
+# Pillow would take any format it knows, among them EPS, which it hands to Ghostscript to run.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+OTHER_SIZE = "resize or remove it, or change data.image_size"
+COLOURS = {1: "L", 3: "RGB"}
+"""Pillow's mode by number of channels."""
+
+
+def decode(read: Callable[[], bytes], name: str, shape: tuple[int, int, int], resize: bool = False) -> np.ndarray:
+    """uint8 `[C, H, W]` of `shape`, of the image file whose bytes `read` gives; `name` stands for it in messages.
+
+    Raises:
+        UserError: unreadable, of a mode that 8 bits a channel cannot hold, or of another size and not to `resize`.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(read()), formats=FORMATS) as image:
+            return to_pixels(image, name, shape, resize)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name}: not a readable image (none of {', '.join(FORMATS)}); replace or remove it") from error
+    except (OSError, ValueError, SyntaxError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise UserError(f"{name}: not a readable image ({error}); replace or remove it") from error
+    except (Image.DecompressionBombError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{name}: refused ({error}); replace or remove it") from error
+
+
+def to_pixels(image: Image.Image, name: str, shape: tuple[int, int, int], resize: bool = False) -> np.ndarray:
+    """The same of an open image."""
+    channels, height, width = shape
+    if image.size != (width, height) and not resize:
+        raise UserError(f"{name}: {image.width}x{image.height} pixels where data.image_size is {height}; {OTHER_SIZE}")
+    if image.mode not in MODES:
+        raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit {COLOURS[channels]}; convert or remove it")
+    plain = image.convert(COLOURS[channels])
+    if plain.size != (width, height):
+        plain = plain.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(plain)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)

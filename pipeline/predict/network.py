@@ -1,0 +1,107 @@
+"""A trained network that predicts: early exit for real, image by image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.accounting.network_cost import NetworkCost
+from pipeline.base.errors import UserError
+from pipeline.base.folders import ENCODER
+from pipeline.encoding.poisson import FIXED, Encoder
+from pipeline.inference.networks import ExitBlock
+from pipeline.inference.params import thresholds
+from pipeline.inference.runner import ConditionalRunner
+from pipeline.network.walk import Bundle
+from pipeline.predict.images import as_pixels
+from pipeline.training.device import Compute
+from pipeline.training.feed import Host, time_major
+
+SPLIT = "test"
+"""The split whose noise predictions draw: a test image with its own row gives the stored exits again."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of n images, each field an array `[n]`.
+
+    prediction int64 (class index) and class_name; exit_block int64 (1-based), the block at which the image left; confidence
+    float32, the largest class probability there; hard_probability float32, the hard class detector's there, NaN where it has
+    none; macs float64, multiply-accumulates up to there; operations_share float64, those over the end-to-end network's.
+    """
+
+    prediction: np.ndarray
+    class_name: np.ndarray
+    exit_block: np.ndarray
+    confidence: np.ndarray
+    hard_probability: np.ndarray
+    macs: np.ndarray
+    operations_share: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.prediction)
+
+
+@dataclass(frozen=True)
+class Network:
+    """One method's network as trained; `Run.network` makes it."""
+
+    method: str
+    blocks: list[ExitBlock]
+    theta_conf: list[float]
+    class_names: list[str]
+    image_shape: tuple[int, int, int]
+    encoder: Encoder
+    cost: NetworkCost
+    compute: Compute
+
+    def predict(
+        self, images: Any, rows: np.ndarray | None = None, resize: bool = False, theta_conf: float | list[float] | None = None
+    ) -> Answer:
+        """The answer on `images`: uint8 `[n, C, H, W]`, Pillow's images or paths (`as_pixels`).
+
+        `rows` int64 `[n]` name the random noise of each image's spike train, 0 to n - 1 if left out: an image with the same
+        row gets the same answer in any company. `theta_conf` replaces the run's own, one number or one per block.
+
+        Raises:
+            UserError: an image that cannot be taken, or thresholds or rows that do not fit.
+        """
+        pixels = as_pixels(images, self.image_shape, resize)
+        noise = np.arange(len(pixels)) if rows is None else np.asarray(rows, dtype=np.int64)
+        if noise.shape != (len(pixels),) or (noise < 0).any():
+            raise UserError(f"rows: {len(noise)} where there are {len(pixels)} images; give each image one row, 0 or above")
+        chosen = self.theta_conf if theta_conf is None else _checked(theta_conf, len(self.blocks))
+        runner = ConditionalRunner(self.blocks, chosen, len(self.class_names), self.compute)
+        exits = runner.run(_PixelFeed(pixels, noise, self.encoder), np.arange(len(pixels)))
+        costs = np.array([cost.macs for cost in self.cost.exit_costs(self.method)])
+        macs = costs[exits.exit_block - 1]
+        blocks = np.array([int(one.block.trunk.plans[-1].key[1:]) for one in self.blocks])  # end to end has one exit, its last
+        return Answer(
+            exits.prediction, np.array(self.class_names, dtype=object)[exits.prediction], blocks[exits.exit_block - 1],
+            exits.confidence, exits.hard_probability, macs, macs / self.cost.end_to_end().macs,
+        )  # fmt: skip
+
+
+def _checked(theta_conf: float | list[float], blocks: int) -> list[float]:
+    found = thresholds(theta_conf, blocks)
+    if len(found) < blocks or not all(0 <= value <= 1 for value in found):
+        raise UserError(f"theta_conf: {theta_conf} where one number from 0 to 1, or {blocks} of them, is needed; correct it")
+    return found
+
+
+class _PixelFeed:
+    """Images in memory as spike trains, with the noise of the rows that were given."""
+
+    def __init__(self, pixels: np.ndarray, noise: np.ndarray, encoder: Encoder):
+        self.pixels, self.noise, self.encoder = pixels, noise, encoder
+
+    def read(self, rows: np.ndarray, realisation: int) -> Host:
+        """See `Feed.read`."""
+        spikes = self.encoder.encode(self.pixels[rows], self.noise[rows], SPLIT, FIXED)
+        return {ENCODER: np.moveaxis(spikes, 2, 4)}
+
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        """See `Feed.to_device`."""
+        return {key: time_major(spikes, device, dtype) for key, spikes in host.items()}
