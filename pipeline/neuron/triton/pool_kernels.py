@@ -1,0 +1,58 @@
+"""Triton kernels of pooling neurons (`pool.py`), on spikes `[T, B, H, W, C]`: average and fire in one launch.
+
+Launched like those of `kernels.py`; see there for the arithmetic.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def pool_forward_kernel(
+    spikes, pooled, steps, neurons, input_step, height, width, channels, rows, columns, threshold, share,
+    SIZE: tl.constexpr, EXACT: tl.constexpr, DELAY: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Spikes of `neurons` = B rows columns C pooling neurons; `share` is SIZE**2, or where EXACT its inverse."""
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = place < neurons
+    channel, square = place % channels, place // channels
+    column, line = square % columns, square // columns
+    top = line // rows * height + line % rows * SIZE
+    corner = (top * width + column * SIZE) * channels + channel
+    potential = tl.zeros([BLOCK], tl.float32)
+    spike = tl.zeros([BLOCK], tl.float32)
+    for t in tl.range(steps):
+        source = spikes + tl.cast(t, tl.int64) * input_step
+        total = tl.zeros([BLOCK], tl.float32)
+        for i in tl.static_range(SIZE * SIZE):
+            there = corner + (i // SIZE * width + i % SIZE) * channels
+            total += tl.load(source + there, mask=inside, other=0.0).to(tl.float32)
+        if EXACT:
+            mean = total * share
+        else:
+            mean = tl.div_rn(total, share)
+        fired = spike
+        potential = potential + mean - threshold * spike
+        spike = tl.where(potential >= threshold, 1.0, 0.0)
+        if not DELAY:
+            fired = spike
+        target = pooled + tl.cast(t, tl.int64) * neurons
+        tl.store(target + place, fired.to(pooled.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def pool_backward_kernel(
+    grad_pooled, grad_spikes, steps, pooled_step, input_step, height, width, channels, rows, columns, scale,
+    SIZE: tl.constexpr, DELAY: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """dL/dX[t] = scale dL/dS[t + DELAY] of the square that a place lies in; nothing where it lies in none."""
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    t = tl.program_id(1).to(tl.int64)
+    inside = place < input_step
+    channel, pixel = place % channels, place // channels
+    column, line = pixel % width // SIZE, pixel // width
+    image, row = line // height, line % height // SIZE
+    square = ((image * rows + row) * columns + column) * channels + channel
+    pooled = inside & (row < rows) & (column < columns) & (t + DELAY < steps)
+    grad = tl.load(grad_pooled + (t + DELAY) * pooled_step + square, mask=pooled, other=0.0).to(tl.float32) * scale
+    tl.store(grad_spikes + t * input_step + place, grad.to(grad_spikes.dtype.element_ty), mask=inside)
