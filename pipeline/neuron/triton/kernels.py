@@ -62,31 +62,37 @@ def lif_forward_kernel(
 
 @triton.jit
 def _store_levels(kept, level, count, BLOCK: tl.constexpr):
-    """Eight levels in seven bytes, from the lowest bit on; the last ones, fewer than eight, take a byte each."""
-    eight, lane = tl.arange(0, BLOCK // EIGHT)[:, None], tl.arange(0, EIGHT)[None, :]
-    word = tl.sum(level.to(tl.int64) << (7 * lane).to(tl.int64), axis=1)[:, None]
-    whole = eight * EIGHT + EIGHT <= count
-    byte = tl.where(whole, (word >> (8 * lane).to(tl.int64)) & 255, level.to(tl.int64)).to(tl.uint8)
-    tl.store(kept + eight * 7 + lane, byte, mask=(eight * EIGHT + lane < count) & (lane < 7))
+    """Eight levels in seven bytes, from the lowest bit on; the last ones, fewer than eight, take a byte each.
+
+    Byte by byte, so that a thread has its own eight levels in one word and no two threads exchange data.
+    """
+    eight = tl.arange(0, BLOCK // EIGHT)
+    bits = tl.where(eight * EIGHT + EIGHT <= count, 7, 8)
+    word = tl.sum(level.to(tl.int64) << (bits[:, None] * tl.arange(0, EIGHT)[None, :]).to(tl.int64), axis=1)
+    for byte in tl.static_range(7):
+        exists = (bits == 7) | (eight * EIGHT + byte < count)
+        tl.store(kept + eight * 7 + byte, (word >> (8 * byte)).to(tl.uint8), mask=exists)
 
 
 @triton.jit
 def _load_levels(kept, count, BLOCK: tl.constexpr):
-    """What `_store_levels` was given: level i of eight has its high bits in byte i and its low ones in byte i - 1."""
-    eight, lane = tl.arange(0, BLOCK // EIGHT)[:, None], tl.arange(0, EIGHT)[None, :]
-    inside, address = eight * EIGHT + lane < count, kept + eight * 7 + lane
-    high = tl.load(address, mask=inside & (lane < 7), other=0).to(tl.int32)
-    low = tl.load(address - 1, mask=inside & (lane > 0), other=0).to(tl.int32)
-    whole = eight * EIGHT + EIGHT <= count
-    return tl.where(whole, ((high << lane) | (low >> (8 - lane))) & LEVELS, high)
+    """What `_store_levels` was given, int32 `[BLOCK // 8, 8]`."""
+    eight = tl.arange(0, BLOCK // EIGHT)
+    bits = tl.where(eight * EIGHT + EIGHT <= count, 7, 8)
+    word = tl.zeros([BLOCK // EIGHT], tl.int64)
+    for byte in tl.static_range(7):
+        exists = (bits == 7) | (eight * EIGHT + byte < count)
+        word |= tl.load(kept + eight * 7 + byte, mask=exists, other=0).to(tl.int64) << (8 * byte)
+    level = word[:, None] >> (bits[:, None] * tl.arange(0, EIGHT)[None, :]).to(tl.int64)
+    return (level & LEVELS).to(tl.int32)
 
 
 @triton.jit
 def lif_backward_kernel(
-    grad_spikes, kept, grad_current, steps, neurons, kept_row, leak, threshold, inverse, damping,
+    grad_spikes, kept, grad_current, steps, neurons, kept_row, leak, threshold, inverse, damping, damping_of_level,
     DELAY: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """The adjoint, from the last step back."""
+    """The adjoint, from the last step back; `damping_of_level` is the surrogate of one level, gamma / 127."""
     start = tl.program_id(0).to(tl.int64) * BLOCK
     place = _places(BLOCK)
     inside = place < neurons - start
@@ -97,7 +103,7 @@ def lif_backward_kernel(
         grad = tl.load(grad_spikes + row + place, mask=inside, other=0.0).to(tl.float32)
         if KEEP == "levels":
             level = _load_levels(kept + t * kept_row + start // EIGHT * 7, neurons - start, BLOCK)
-            slope = tl.div_rn(damping, 127.0) * level.to(tl.float32)
+            slope = damping_of_level * level.to(tl.float32)
         else:
             potential = tl.load(kept + row + place, mask=inside, other=0.0)
             slope = damping * _triangle(potential, threshold, inverse, EXACT)

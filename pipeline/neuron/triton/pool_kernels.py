@@ -47,12 +47,14 @@ def pool_backward_kernel(
 ):  # fmt: skip
     """dL/dX[t] = scale dL/dS[t + DELAY] of the square that a place lies in; nothing where it lies in none."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    t = tl.program_id(1).to(tl.int64)
     inside = place < input_step
     channel, pixel = place % channels, place // channels
     column, line = pixel % width // SIZE, pixel // width
     image, row = line // height, line % height // SIZE
     square = ((image * rows + row) * columns + column) * channels + channel
-    pooled = inside & (row < rows) & (column < columns) & (t + DELAY < steps)
-    grad = tl.load(grad_pooled + (t + DELAY) * pooled_step + square, mask=pooled, other=0.0).to(tl.float32) * scale
-    tl.store(grad_spikes + t * input_step + place, grad.to(grad_spikes.dtype.element_ty), mask=inside)
+    pooled = inside & (row < rows) & (column < columns)
+    for t in tl.range(steps):
+        source = grad_pooled + tl.cast(t + DELAY, tl.int64) * pooled_step
+        grad = tl.load(source + square, mask=pooled & (t + DELAY < steps), other=0.0).to(tl.float32) * scale
+        target = grad_spikes + tl.cast(t, tl.int64) * input_step
+        tl.store(target + place, grad.to(grad_spikes.dtype.element_ty), mask=inside)

@@ -7,11 +7,12 @@ are copied into it; what is kept in bfloat16 is a row of bytes per step, neurons
 from collections.abc import Sequence
 from math import frexp
 
+import numpy as np
 import torch
 import triton
 from torch import Tensor
 
-from pipeline.neuron.levels import level_bytes
+from pipeline.neuron.levels import LEVELS, level_bytes
 from pipeline.neuron.lif import LIF
 from pipeline.neuron.triton import bit_kernels, kernels, pool_kernels
 
@@ -43,10 +44,11 @@ def lif_backward(grad_spikes: Tensor, kept: Tensor, like: Tensor, neuron: LIF) -
     """dL/dI `[T, ...]` of dL/dS; `like` has the shape and the memory layout of the current (it may be a meta tensor)."""
     grad_current = torch.empty_strided(like.shape, like.stride(), dtype=grad_spikes.dtype, device=grad_spikes.device)
     steps, neurons = len(like), like[0].numel()
+    of_level = float(np.float32(neuron.damping) / np.float32(LEVELS))  # as the CPU's kernels divide it
     with torch.cuda.device_of(grad_current):
         kernels.lif_backward_kernel[_programs(neurons)](
             _laid_out_like(grad_current, grad_spikes), kept, grad_current, steps, neurons, level_bytes(neurons), neuron.leak,
-            neuron.threshold, 1 / neuron.threshold, neuron.damping, DELAY=bool(neuron.delay),
+            neuron.threshold, 1 / neuron.threshold, neuron.damping, of_level, DELAY=bool(neuron.delay),
             KEEP="levels" if kept.dtype == torch.uint8 else "potentials", EXACT=_power_of_two(neuron.threshold), BLOCK=BLOCK,
             STAGES=STAGES, **LAUNCH,
         )  # fmt: skip
@@ -75,7 +77,7 @@ def pool_backward(grad_spikes: Tensor, shape: torch.Size, size: int, threshold: 
     grad = last.new_empty((time, batch, height, width, channels))
     places = grad[0].numel()
     with torch.cuda.device_of(grad):
-        pool_kernels.pool_backward_kernel[(*_programs(places), time)](
+        pool_kernels.pool_backward_kernel[_programs(places)](
             last, grad, time, last[0].numel(), places, height, width, channels, height // size, width // size,
             1 / (threshold * size * size), SIZE=size, DELAY=delay, BLOCK=BLOCK, **LAUNCH,
         )  # fmt: skip
