@@ -1,0 +1,32 @@
+"""Tests of Triton kernels: on the GPU where there is one, else in Triton's interpreter, which a process must begin with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def run_checks(name: str, beside: str) -> None:
+    """Run the tests of file `name`, which lies beside the calling one, in a process of their own."""
+    pytest.importorskip("triton")
+    checks = Path(beside).with_name(name)
+    environment = {**os.environ, "TRITON_INTERPRET": "0" if DEVICE.type == "cuda" else "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "--tb=short", str(checks)]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
+    assert " passed" in done.stdout, done.stdout
+    print(done.stdout.strip().splitlines()[-1])
+
+
+def skip_without_triton() -> None:
+    """Skip the calling module where its kernels can run neither on a GPU nor in the interpreter."""
+    from pipeline.neuron.triton import trouble
+
+    if why := trouble():
+        pytest.skip(why, allow_module_level=True)
