@@ -17,8 +17,10 @@ def run_checks(name: str, beside: str) -> None:
     pytest.importorskip("triton")
     checks = Path(beside).with_name(name)
     environment = {**os.environ, "TRITON_INTERPRET": "0" if DEVICE.type == "cuda" else "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "--tb=short", str(checks)]
+    command = [sys.executable, "-m", "pytest", "-x", "-rs", "--tb=short", str(checks)]
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED and DEVICE.type == "cpu":
+        pytest.skip(f"Triton's interpreter does not run here: {done.stdout[-1000:]}")
     assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
     assert " passed" in done.stdout, done.stdout
     print(done.stdout.strip().splitlines()[-1])

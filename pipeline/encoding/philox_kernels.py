@@ -25,7 +25,7 @@ def _philox_block(block, row, key_low, key_high):
     return tl.philox_impl(block + 1, nothing, nothing, row + nothing, key_low, key_high)
 
 
-@triton.jit(do_not_specialize=["key_low", "key_high"])
+@triton.jit(do_not_specialize=["key_low", "key_high", "per_image", "batch", "channels", "height", "width"])
 def poisson_kernel(
     images, rows, shifts, table, spikes, key_low, key_high, per_image, batch, channels, height, width,
     SHIFTED: tl.constexpr, BLOCK: tl.constexpr,
@@ -59,7 +59,7 @@ def poisson_kernel(
         tl.store(spikes + place * channels + channel, spike.to(spikes.dtype.element_ty), mask=drawn)
 
 
-@triton.jit(do_not_specialize=["key_low", "key_high"])
+@triton.jit(do_not_specialize=["key_low", "key_high", "lowest", "inputs"])
 def keep_kernel(rows, mask, key_low, key_high, lowest, inputs, BLOCK: tl.constexpr):
     """bool `[B, inputs]`: which random bytes of each row's stream, 32 to a block, are `lowest` at least."""
     b = tl.program_id(0)

@@ -22,12 +22,13 @@ def trouble() -> str:
         from pipeline.neuron import LIF
         from pipeline.neuron.triton import scans
 
+        neuron = LIF(0.9, 1.0, 0.3, 0)
         for dtype in (torch.float32, torch.bfloat16):
             current = torch.ones((2, 8), dtype=dtype, device="cpu" if interpreted else "cuda")
-            spikes, kept = scans.lif_forward([current], LIF(0.9, 1.0, 0.3, 0), keep=True)
-            scans.lif_backward(spikes, kept, current, LIF(0.9, 1.0, 0.3, 0))
-            if spikes[:, 0].tolist() != [1, 0]:
+            spikes, kept = scans.lif_forward([current], neuron, keep=True)
+            if kept is None or spikes[:, 0].tolist() != [1, 0]:
                 return "a Triton kernel gives wrong spikes"
+            scans.lif_backward(spikes, kept, current, neuron)
     except Exception as error:  # whatever the compiler or the driver raises
         return f"Triton's kernels do not compile here: {' '.join(str(error).split())[:200] or type(error).__name__}"
     return ""

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["row"])
 def pack_kernel(spikes, bits, count, row, SIGNED: tl.constexpr, BLOCK: tl.constexpr):
     """Bits, planes `row` bytes apart, of `count` spikes; each program packs BLOCK of them."""
     start = tl.program_id(0).to(tl.int64) * BLOCK
@@ -18,7 +18,7 @@ def pack_kernel(spikes, bits, count, row, SIGNED: tl.constexpr, BLOCK: tl.conste
         tl.store(target + row, tl.sum((value < 0.0).to(tl.int32) << lane, axis=1).to(tl.uint8), mask=exists)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["row"])
 def unpack_kernel(bits, spikes, count, row, SIGNED: tl.constexpr, BLOCK: tl.constexpr):
     """The spikes that `pack_kernel` was given."""
     start = tl.program_id(0).to(tl.int64) * BLOCK

@@ -24,14 +24,11 @@ def _places(BLOCK: tl.constexpr):
 @triton.jit
 def _triangle(potential, threshold, inverse, EXACT: tl.constexpr):
     """max(0, 1 - |U/v - 1|)."""
-    if EXACT:
-        ratio = potential * inverse
-    else:
-        ratio = tl.div_rn(potential, threshold)
+    ratio = potential * inverse if EXACT else tl.div_rn(potential, threshold)
     return tl.maximum(1.0 - tl.abs(ratio - 1.0), 0.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps", "kept_row"])
 def lif_forward_kernel(
     currents, spikes, kept, steps, neurons, kept_row, leak, threshold, inverse,
     DELAY: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -87,7 +84,7 @@ def _load_levels(kept, count, BLOCK: tl.constexpr):
     return (level & LEVELS).to(tl.int32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps", "kept_row"])
 def lif_backward_kernel(
     grad_spikes, kept, grad_current, steps, neurons, kept_row, leak, threshold, inverse, damping, damping_of_level,
     DELAY: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr, BLOCK: tl.constexpr, STAGES: tl.constexpr,
@@ -114,7 +111,7 @@ def lif_backward_kernel(
         tl.store(grad_current + row + place, leaving.to(grad_current.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps"])
 def leaky_sum_kernel(spikes, weights, total, steps, neurons, BLOCK: tl.constexpr, STAGES: tl.constexpr):
     """sum over t of weights[t] S[t], float32 `[N]`."""
     start = tl.program_id(0).to(tl.int64) * BLOCK
@@ -127,7 +124,7 @@ def leaky_sum_kernel(spikes, weights, total, steps, neurons, BLOCK: tl.constexpr
     tl.store(total + start + place, value, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps"])
 def leaky_spread_kernel(grad, weights, grad_spikes, steps, neurons, BLOCK: tl.constexpr):
     """dL/dS[t] = weights[t] dL/dU `[N]`, for every step."""
     start = tl.program_id(0).to(tl.int64) * BLOCK

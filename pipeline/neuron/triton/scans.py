@@ -128,9 +128,7 @@ class _LeakySum(torch.autograd.Function):
         grad_spikes = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=grad.device)
         grad, neurons = _laid_out_like(like[0], grad), grad.numel()
         with torch.cuda.device_of(grad):
-            kernels.leaky_spread_kernel[_programs(neurons)](
-                grad, weights, grad_spikes, len(like), neurons, BLOCK=BLOCK, **LAUNCH
-            )
+            kernels.leaky_spread_kernel[_programs(neurons)](grad, weights, grad_spikes, len(like), neurons, BLOCK=BLOCK, **LAUNCH)
         return grad_spikes, None
 
 
