@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.neuron.fused.library import KernelsUnavailable, load_library
+
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DTYPES = [torch.float32, torch.bfloat16]
+# Relative error of a number in bfloat16: the interpreter cuts off where a GPU rounds.
+BFLOAT16 = 2**-7 if INTERPRETED else 2**-8
 
 
 def run_checks(name: str, beside: str) -> None:
@@ -24,6 +29,20 @@ def run_checks(name: str, beside: str) -> None:
     assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
     assert " passed" in done.stdout, done.stdout
     print(done.stdout.strip().splitlines()[-1])
+
+
+def without_compiler() -> str:
+    """Why the kernels for CPUs cannot be had; empty where they can."""
+    try:
+        load_library()
+    except KernelsUnavailable as error:
+        return str(error)
+    return ""
+
+
+def channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    """`[T, B, C, H, W]` in the layout that images have in a network; others are left alone."""
+    return tensor.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3) if tensor.dim() == 5 else tensor
 
 
 def skip_without_triton() -> None:

@@ -9,9 +9,10 @@ from triton_tools import INTERPRETED, run_checks
 from pipeline.neuron import triton as engine
 
 
-def test_the_kernels_are_the_reference():
-    """`triton_checks.py` on the GPU or, where there is none, in Triton's interpreter."""
-    run_checks("triton_checks.py", __file__)
+@pytest.mark.parametrize("checks", ["triton_checks.py", "triton_pool_checks.py"])
+def test_the_kernels_are_the_reference(checks):
+    """On the GPU or, where there is none, in Triton's interpreter."""
+    run_checks(checks, __file__)
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or INTERPRETED, reason="the kernels can run here")
