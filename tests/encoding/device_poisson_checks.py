@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from triton_tools import DEVICE, skip_without_triton
+from triton_tools import DEVICE, need_gpu_or_interpreter
 
 from pipeline.data import augment
 from pipeline.encoding import FIXED, Encoder, fit_encoder
+from pipeline.seeding import digest_of
 
-skip_without_triton()
+need_gpu_or_interpreter()
 
 from pipeline.encoding.device_poisson import DeviceEncoder, draw_shifts  # noqa: E402
 from pipeline.encoding.philox_kernels import key_halves  # noqa: E402
@@ -69,6 +70,17 @@ def test_every_value_of_a_pixel_with_fitted_statistics():
     assert np.array_equal(table, fitted._signed_probability(pixels)[0].reshape(3, 256))
     rows = np.array([0])
     assert np.array_equal(on_device(fitted, pixels, rows, "test", FIXED), fitted.encode(pixels, rows, "test", FIXED))
+
+
+def test_a_draw_equal_to_the_probability_does_not_fire():
+    """The rate of a white pixel is its probability; it is set to one of the draws."""
+    white, rows = np.full((1, 1, 4, 4), 255, np.uint8), np.array([0])
+    stream = np.random.Generator(np.random.Philox(key=digest_of(4, "poisson", "train", 0), counter=[0, 0, 0, 0]))
+    drawn = stream.random((7, 1, 4, 4), dtype=np.float32)
+    some = encoder(1, mean=(0.5,), std=(0.5,), scale=1.0, rate=float(drawn[2, 0, 1, 3]))
+    found = on_device(some, white, rows, "train", 0)
+    assert found[0, 2, 0, 1, 3] == 0
+    assert np.array_equal(found[0], (drawn < drawn[2, 0, 1, 3]).astype(np.int8))
 
 
 @pytest.mark.parametrize("kind", ["none", "flip", "crop_flip"])

@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triton_tools import BFLOAT16, DEVICE, DTYPES, INTERPRETED, channels_last, skip_without_triton, without_compiler
+from triton_tools import BFLOAT16, DEVICE, DTYPES, INTERPRETED, channels_last, need_gpu_or_interpreter, without_compiler
 
 from pipeline.neuron import LIF
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.levels import level_bytes, pack_levels
 from pipeline.neuron.lif import forward_scan
 
-skip_without_triton()
+need_gpu_or_interpreter()
 
 from pipeline.neuron.triton import scans as triton_scans  # noqa: E402
 

@@ -4,12 +4,12 @@ import secrets
 
 import pytest
 import torch
-from triton_tools import BFLOAT16, DEVICE, DTYPES, channels_last, skip_without_triton, without_compiler
+from triton_tools import BFLOAT16, DEVICE, DTYPES, channels_last, need_gpu_or_interpreter, without_compiler
 
 from pipeline.neuron import LIF, scans
 from pipeline.neuron.fused import scans as fused_scans
 
-skip_without_triton()
+need_gpu_or_interpreter()
 
 from pipeline.neuron.triton import scans as triton_scans  # noqa: E402
 
