@@ -13,8 +13,9 @@ from types import ModuleType
 
 import torch
 
-from pipeline.neuron import LIF, scans
+from pipeline.neuron import scans
 from pipeline.neuron.levels import level_bytes
+from pipeline.neuron.lif import LIF
 from pipeline.neuron.triton import scans as triton_scans
 from pipeline.neuron.triton import trouble
 

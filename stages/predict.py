@@ -63,12 +63,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("images", nargs="+", type=Path, help="image files, or folders of them")
     parser.add_argument("--json", action="store_true", help="one JSON object per line instead of text")
-    parser.add_argument(
-        "--theta-conf", type=theta_conf, help="confidence at which an image leaves: one number, or 0.9,1,1"
-    )
-    parser.add_argument(
-        "--network", default="bloctrain", choices=METHODS, help="which network of the run"
-    )
+    parser.add_argument("--theta-conf", type=theta_conf, help="confidence at which an image leaves: one number, or 0.9,1,1")
+    parser.add_argument("--network", default="bloctrain", choices=METHODS, help="which network of the run")
     parser.add_argument("--run", type=Path, default=Path(), help="folder of the run, or of a published entry (default: here)")
     parser.add_argument("--resize", action="store_true", help="resize images of another size to the network's")
     guard(lambda: main(parser.parse_args()))

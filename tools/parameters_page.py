@@ -80,9 +80,7 @@ def _yaml(value: Any) -> str:
 
 def _kind(field: FieldInfo) -> str:
     """Type and range in words."""
-    bounds = [
-        form.format(getattr(one, bound)) for one in field.metadata for bound, form in BOUNDS.items() if hasattr(one, bound)
-    ]
+    bounds = [form.format(getattr(one, bound)) for one in field.metadata for bound, form in BOUNDS.items() if hasattr(one, bound)]
     return ", ".join([_type(field.annotation), *bounds])
 
 

@@ -15,8 +15,9 @@ from pipeline.engine.reference import ReferenceEngine
 from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
+from pipeline.neuron.triton import trouble as triton_trouble
 
-Kernel = Literal["auto", "reference", "lean", "fused", "events"]
+Kernel = Literal["auto", "reference", "lean", "fused", "events", "triton"]
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 """Of spikes between layers, by compute.precision."""
 
@@ -26,16 +27,18 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     """The engine for `compute.kernel` on a type of device in a precision.
 
     `auto` takes compiled kernels on CPUs, in bf16 with event-driven synapses; in float32 it keeps the order of the
-    reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses.
+    reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses. On GPUs it takes Triton's kernels.
 
     Raises:
-        UserError: `fused` or `events` was asked for where it cannot be had.
+        UserError: an engine was asked for where it cannot be had.
     """
     dtype = DTYPES[precision]
     if kernel == "reference":
         return ReferenceEngine(device, dtype)
     if kernel == "lean":
         return LeanEngine("lean", scans, device, dtype, "neurons: lean scans in torch operations (compute.kernel: lean)")
+    if kernel == "triton" or (kernel == "auto" and device == "cuda"):
+        return _on_gpu(kernel, device, dtype)
     events = kernel == "events" or (kernel == "auto" and precision == "bf16")
     dense_why = events_why = "compiled kernels are for CPUs"
     if device == "cpu":
@@ -51,6 +54,18 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     if events_why:
         return LeanEngine("fused", fused_scans, "cpu", dtype, f"neurons: compiled kernels; dense synapses ({events_why})")
     return EventEngine(fused_scans, dtype, "neurons: compiled kernels; spikes drive the synapses")
+
+
+def _on_gpu(kernel: Kernel, device: str, dtype: torch.dtype) -> Engine:
+    """Triton's kernels, or for `auto` torch operations where Triton cannot be had."""
+    why = triton_trouble()
+    if kernel == "triton" and why:
+        raise UserError(f"params.yaml: compute.kernel is triton but {why}; change that, or use kernel: auto")
+    if why:
+        return LeanEngine("lean", scans, device, dtype, f"neurons: lean scans in torch operations ({why})")
+    from pipeline.neuron.triton import scans as triton_scans
+
+    return LeanEngine("triton", triton_scans, device, dtype, "neurons: Triton kernels")
 
 
 def on_cpu(kernel: Kernel, precision: str) -> Engine:

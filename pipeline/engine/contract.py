@@ -56,6 +56,10 @@ class Engine(Protocol):
         """Integrate-and-fire neurons `[T, B, C, H // size, W // size]` that average squares of spikes `[T, B, C, H, W]`."""
         ...
 
+    def readout(self, spikes: Tensor, leak: float) -> Tensor:
+        """Leaky sum over time, float32 `[B, ...]`, of spikes `[T, B, ...]`: a readout neuron's last potential (`leaky_sum`)."""
+        ...
+
     def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
         """Whether `spikes` can compute pooling neurons of that threshold and delay in one go with their input's neurons."""
         ...

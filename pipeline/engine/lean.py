@@ -38,6 +38,11 @@ class LeanEngine:
         """See `Engine.pool`."""
         return _LeanPool.apply(spikes, size, threshold, delay, self.scans)
 
+    def readout(self, spikes: Tensor, leak: float) -> Tensor:
+        """See `Engine.readout`."""
+        total: Tensor = self.scans.leaky_sum(spikes, leak)
+        return total
+
     def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
         """Never: pooling neurons are a function of their own."""
         return False

@@ -9,6 +9,7 @@ from pipeline.engine.contract import Synapse
 from pipeline.engine.synapses import check, currents
 from pipeline.neuron.lif import LIF, lif
 from pipeline.neuron.pool import pool_and_fire
+from pipeline.neuron.readout import leaky_sum
 
 
 class ReferenceEngine:
@@ -33,6 +34,10 @@ class ReferenceEngine:
     def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
         """See `Engine.pool`."""
         return pool_and_fire(spikes, size, threshold, delay)
+
+    def readout(self, spikes: Tensor, leak: float) -> Tensor:
+        """See `Engine.readout`."""
+        return leaky_sum(spikes, leak)
 
     def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
         """Never: each layer stands alone."""

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pipeline.engine.contract import Engine
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
 from pipeline.network.plan import BlockPlan, LayerPlan
 from pipeline.network.walk import Bundle, Call, walk
-from pipeline.neuron.readout import leaky_sum
 
 
 class Trunk(nn.Module):
@@ -99,10 +99,10 @@ class Block(nn.Module):
 
     def __init__(
         self, trunk: Trunk, hidden: SpikingLinear | None, readout_inputs: int, classes: int, hcd: bool,
-        leak: float, generator: torch.Generator,
+        leak: float, generator: torch.Generator, engine: Engine,
     ):  # fmt: skip
         super().__init__()
-        self.trunk, self.hidden, self.leak = trunk, hidden, leak
+        self.trunk, self.hidden, self.leak, self.engine = trunk, hidden, leak, engine
         scale = readout_inputs**-0.5
         self.readout = nn.Parameter(torch.randn(classes, readout_inputs, generator=generator) * scale)
         self.hcd = nn.Parameter(torch.randn(readout_inputs, generator=generator) * scale) if hcd else None
@@ -125,7 +125,7 @@ class Block(nn.Module):
         if self.hidden is not None:
             flat, kept = self.hidden(flat, kept), 1.0
         with torch.autocast(spikes.device.type, enabled=False):
-            summary = leaky_sum(flat, self.leak) / kept
+            summary = self.engine.readout(flat, self.leak) / kept
             logits = summary @ self.readout.T
             hcd_logit = summary @ self.hcd if self.hcd is not None else None
         return logits, hcd_logit, summary

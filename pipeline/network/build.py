@@ -65,7 +65,7 @@ def build_block(
     if plan.hidden:
         neuron = _neuron(sections, plan.hidden)
         hidden = SpikingLinear(plan.hidden, neuron, sections.network.init_gain, generator, engine)
-    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, sections.neuron.leak, generator)
+    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, sections.neuron.leak, generator, engine)
 
 
 def _generator(sections: NetworkSections, purpose: str) -> torch.Generator:

@@ -11,6 +11,9 @@ from torch import Tensor
 from pipeline.neuron.levels import pack_levels, unpack_levels
 from pipeline.neuron.lif import LIF, forward_scan, reverse_scan
 from pipeline.neuron.pool import average, integrate_and_fire
+from pipeline.neuron.readout import leaky_sum
+
+__all__ = ["leaky_sum", "lif_backward", "lif_forward", "pack", "pool_backward", "pool_forward", "unpack"]
 
 
 def lif_forward(currents: Sequence[Tensor], neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None]:

@@ -16,7 +16,7 @@ from pipeline.inference.runner import ConditionalRunner
 from pipeline.network.walk import Bundle
 from pipeline.predict.images import as_pixels
 from pipeline.training.device import Compute
-from pipeline.training.feed import Host, time_major
+from pipeline.training.feed import Host, filled_up, time_major
 
 SPLIT = "test"
 """The split whose noise predictions draw: a test image with its own row gives the stored exits again."""
@@ -97,10 +97,10 @@ class _PixelFeed:
     def __init__(self, pixels: np.ndarray, noise: np.ndarray, encoder: Encoder):
         self.pixels, self.noise, self.encoder = pixels, noise, encoder
 
-    def read(self, rows: np.ndarray, realisation: int) -> Host:
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`."""
         spikes = self.encoder.encode(self.pixels[rows], self.noise[rows], SPLIT, FIXED)
-        return {ENCODER: np.moveaxis(spikes, 2, 4)}
+        return {ENCODER: filled_up(np.moveaxis(spikes, 2, 4), count)}
 
     def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
         """See `Feed.to_device`."""

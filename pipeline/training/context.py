@@ -56,9 +56,14 @@ class Context:
         """`build_block` for this run's images and engine, with initial weights."""
         return build_block(self.params, keys, self.manifest.image_shape, classes, hcd, purpose, self.compute.engine)
 
-    def encoded_feed(self, prepared: Prepared, split: str) -> EncodedFeed:
-        """Training images as spikes, with the noise and the augmentation of training."""
-        return EncodedFeed(prepared, self.encoder, split, self.cached, self.params.training.augmentation)
+    def encoded_feed(self, prepared: Prepared, split: str) -> Feed:
+        """Training images as spikes, with the noise and the augmentation of training; drawn on the GPU by Triton's engine."""
+        how = self.cached, self.params.training.augmentation
+        if self.compute.engine.name == "triton":
+            from pipeline.training.device_feed import DeviceFeed
+
+            return DeviceFeed(prepared, self.encoder, split, self.compute.device, *how)
+        return EncodedFeed(prepared, self.encoder, split, *how)
 
     def training_feed(self, key: str, prepared: Prepared, split: str, method: str = "bloctrain") -> Feed:
         """Input spikes of block `key` of `method` for training on `split`: images encoded anew and, behind the first block,

@@ -4,8 +4,8 @@ import torch
 import triton
 from torch import Tensor
 
+from pipeline.base.seeding import digest_of
 from pipeline.encoding.philox_kernels import BLOCK, LAUNCH, keep_kernel, key_halves
-from pipeline.seeding import digest_of
 from pipeline.training.dropout import PARTS, dropped
 
 

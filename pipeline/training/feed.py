@@ -24,15 +24,15 @@ from pipeline.network.block import Trunk
 from pipeline.network.walk import Bundle
 
 Host = dict[str, np.ndarray]
-"""Spikes int8 `[B, T, H, W, C]` by the key of the block that emitted them."""
+"""What a feed reads: spikes int8 `[B, T, H, W, C]` by the key of the block that emitted them, or what they are drawn from."""
 Item = TypeVar("Item")
 
 
 class Feed(Protocol):
     """Input spikes of one block."""
 
-    def read(self, rows: np.ndarray, realisation: int) -> Host:
-        """Spikes of the images `rows` on the host."""
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
+        """What the spikes of the images `rows` are made of, on the host; silent images fill them up to `count` of them."""
         ...
 
     def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
@@ -50,14 +50,15 @@ class EncodedFeed:
         self.prepared, self.encoder, self.split = prepared, encoder, split
         self.realisations, self.augmentation = realisations, augmentation
 
-    def read(self, rows: np.ndarray, realisation: int) -> Host:
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`."""
         if self.realisations and realisation != FIXED:
             realisation %= self.realisations
         images = self.prepared.images[rows]
         if realisation != FIXED:
             images = augment(images, rows, self.augmentation, self.encoder.seed, self.split, realisation)
-        return {ENCODER: np.moveaxis(self.encoder.encode(images, rows, self.split, realisation), 2, 4)}
+        spikes = self.encoder.encode(images, rows, self.split, realisation)
+        return {ENCODER: filled_up(np.moveaxis(spikes, 2, 4), count)}
 
     def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
         """See `Feed.to_device`."""
@@ -85,13 +86,13 @@ class CachedFeed:
         """Images that it has."""
         return min(len(rows) for rows in self.rows.values())
 
-    def read(self, rows: np.ndarray, realisation: int) -> Host:
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`.
 
         Raises:
             UserError: an image is not in the files.
         """
-        return {key: self._read(key, rows, realisation) for key in self.files}
+        return {key: filled_up(self._read(key, rows, realisation), count) for key in self.files}
 
     def _read(self, key: str, rows: np.ndarray, realisation: int) -> np.ndarray:
         files, stored = self.files[key], self.rows[key]
@@ -111,15 +112,21 @@ class PrefixFeed:
     def __init__(self, source: Feed, prefix: Trunk, wanted: Sequence[str]):
         self.source, self.prefix, self.wanted = source, prefix.eval().requires_grad_(False), tuple(wanted)
 
-    def read(self, rows: np.ndarray, realisation: int) -> Host:
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`: those of the source."""
-        return self.source.read(rows, realisation)
+        return self.source.read(rows, realisation, count)
 
     @torch.no_grad()
     def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
         """See `Feed.to_device`: the spikes of the earlier blocks."""
         outputs = self.prefix.outputs(self.source.to_device(host, device, dtype))
         return {key: outputs[key] for key in self.wanted}
+
+
+def filled_up(host: np.ndarray, count: int) -> np.ndarray:
+    """`[count, ...]`: zeros behind what is there; itself where it has as many."""
+    missing = count - len(host)
+    return host if missing <= 0 else np.concatenate([host, np.zeros((missing, *host.shape[1:]), host.dtype)])
 
 
 def time_major(host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -28,12 +28,10 @@ def forward_chunks(compute: Compute, block: Block, feed: Feed, rows: np.ndarray,
     with tqdm(
         total=len(rows), desc=label, unit="image", leave=False, disable=not (label and sys.stderr.isatty()), mininterval=0.5
     ) as bar:
-        reads = [partial(feed.read, part, realisation) for part in chunks]
+        reads = [partial(feed.read, part, realisation, chunk) for part in chunks]
         for part, host in zip(chunks, read_ahead(reads), strict=True):
             with torch.no_grad(), compute.autocast():
-                bundle = feed.to_device(
-                    {key: _filled(spikes, chunk) for key, spikes in host.items()}, compute.device, compute.dtype
-                )
+                bundle = feed.to_device(host, compute.device, compute.dtype)
             yield part, run_chunk(compute, block, bundle, len(part))
             bar.update(len(part))
 
@@ -48,12 +46,6 @@ def run_chunk(compute: Compute, block: Block, bundle: Bundle, count: int) -> Blo
     block.train(was_training)
     hcd = None if output.hcd_logit is None else output.hcd_logit[:count]
     return BlockOutput(output.spikes[:, :count], output.logits[:count], hcd, output.summary[:count])
-
-
-def _filled(host: np.ndarray, chunk: int) -> np.ndarray:
-    if len(host) == chunk:
-        return host
-    return np.concatenate([host, np.zeros((chunk - len(host), *host.shape[1:]), host.dtype)])
 
 
 def _filled_up(spikes: Tensor, chunk: int) -> Tensor:

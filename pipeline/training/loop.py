@@ -23,6 +23,8 @@ from pipeline.training.resume import Checkpoint
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
 EpochRow = dict[str, float | None]
+REDRAW = 0.5
+"""Seconds between two drawings of a progress bar."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,21 @@ def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet],
     order = numpy_generator(job.seed, "order", name, epoch)
     plan = _plan(parts, job.training.batch_size, job.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
     total = sum(len(part.rows) for part in parts)
-    sums = torch.zeros(3, dtype=torch.float64)
-    seen = 0
+    sums = torch.zeros(3, dtype=torch.float64, device=job.compute.device)  # read when the bar is drawn, not at every step
+    seen, drawn = 0, time.monotonic()
     job.block.train()
     with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{job.training.epochs}", unit="image", leave=False,
-              disable=not (job.compute.first and sys.stderr.isatty()), mininterval=0.5) as bar:  # fmt: skip
+              disable=not (job.compute.first and sys.stderr.isatty()), mininterval=REDRAW) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
             sums += accumulate(job.compute, job.block, micro, host, _dropout(job, micro, epoch))
             seen += len(micro.positions)
             if micro.ends_batch:
                 optimizer_step(job.compute, job.block, optimizer)
                 bar.update(micro.batch_size)
-                bar.set_postfix(loss=f"{sums[:2].sum() / seen:.3f}", accuracy=f"{sums[2] / seen:.3f}", refresh=False)
+                if not bar.disable and time.monotonic() - drawn > REDRAW:
+                    losses, right = float(sums[:2].sum()), float(sums[2])
+                    bar.set_postfix(loss=f"{losses / seen:.3f}", accuracy=f"{right / seen:.3f}", refresh=False)
+                    drawn = time.monotonic()
     if fabric.world_size > 1:
         sums = torch.as_tensor(fabric.all_reduce(sums, reduce_op="sum"))
     class_loss, hcd_loss, correct = (float(value) / total for value in sums)
@@ -137,15 +142,20 @@ def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
     share, rows = job.training.dropout, micro.part.rows[micro.positions]
     if not share:
         return None
-    mask = keep_mask(rows, job.block.classifier_inputs, share, job.seed, job.name, micro.part.split, epoch)
-    return Dropout(torch.from_numpy(mask).to(job.compute.device), dropped(share))
+    named = rows, job.block.classifier_inputs, share, job.seed, job.name, micro.part.split, epoch
+    if job.compute.engine.name == "triton":
+        from pipeline.training.device_dropout import device_keep_mask
+
+        return Dropout(device_keep_mask(torch.from_numpy(rows).to(job.compute.device), *named[1:]), dropped(share))
+    return Dropout(torch.from_numpy(keep_mask(*named)).to(job.compute.device), dropped(share))
 
 
 def accumulate(compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None) -> Tensor:
-    """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions."""
+    """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions, float64 `[3]`
+    on the device: nothing waits for it."""
     part = micro.part
     if not len(micro.positions):
-        return torch.zeros(3, dtype=torch.float64)
+        return torch.zeros(3, dtype=torch.float64, device=compute.device)
     column = torch.from_numpy(part.column[micro.positions]).to(compute.device)
     with compute.autocast():
         output = block(part.feed.to_device(host, compute.device, compute.dtype), dropout)
@@ -156,7 +166,7 @@ def accumulate(compute: Compute, block: Block, micro: MicroBatch, host: Host, dr
         hcd_loss = binary_cross_entropy_with_logits(output.hcd_logit, hard, reduction="sum")
     compute.fabric.backward((class_loss + hcd_loss) / micro.batch_size)
     correct = (output.logits.detach().argmax(1) == column).sum()
-    return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double().cpu()
+    return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double()
 
 
 def optimizer_step(compute: Compute, block: Block, optimizer: torch.optim.Optimizer) -> None:

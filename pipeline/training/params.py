@@ -74,7 +74,7 @@ class ComputeParams(Section):
     """Images that go through the network together; the gradients of a mini-batch's micro-batches add up."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Of one process on CPUs; 0 takes all cores."""
-    kernel: Literal["auto", "reference", "lean", "fused", "events"] = "auto"
+    kernel: Literal["auto", "reference", "lean", "fused", "events", "triton"] = "auto"
     """The engine that computes synapses and neurons; auto takes the fastest that is exact enough for the precision."""
 
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from triton_tools import DEVICE, need_gpu_or_interpreter
 
-from pipeline.data import augment
-from pipeline.encoding import FIXED, Encoder, fit_encoder
-from pipeline.seeding import digest_of
+from pipeline.base.seeding import digest_of
+from pipeline.data.augment import augment
+from pipeline.encoding.poisson import FIXED, Encoder, fit_encoder
 
 need_gpu_or_interpreter()
 
-from pipeline.encoding.device_poisson import DeviceEncoder, draw_shifts  # noqa: E402
+from pipeline.encoding.device_encoder import DeviceEncoder, draw_shifts  # noqa: E402
 from pipeline.encoding.philox_kernels import key_halves  # noqa: E402
 from pipeline.training.device_dropout import device_keep_mask  # noqa: E402
 from pipeline.training.dropout import keep_mask  # noqa: E402

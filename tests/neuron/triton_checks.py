@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from triton_tools import BFLOAT16, DEVICE, DTYPES, INTERPRETED, channels_last, need_gpu_or_interpreter, without_compiler
 
-from pipeline.neuron import LIF
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.levels import level_bytes, pack_levels
-from pipeline.neuron.lif import forward_scan
+from pipeline.neuron.lif import LIF, forward_scan
 
 need_gpu_or_interpreter()
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from triton_tools import BFLOAT16, DEVICE, DTYPES, channels_last, need_gpu_or_interpreter, without_compiler
 
-from pipeline.neuron import LIF, scans
+from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
+from pipeline.neuron.lif import LIF
 
 need_gpu_or_interpreter()
 

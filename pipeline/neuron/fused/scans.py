@@ -13,7 +13,9 @@ from torch import Tensor
 from pipeline.neuron.fused.library import load_library
 from pipeline.neuron.levels import level_bytes
 from pipeline.neuron.lif import LIF
+from pipeline.neuron.readout import leaky_sum
 
+__all__ = ["leaky_sum", "lif_backward", "lif_forward", "pack", "pool_backward", "pool_forward", "unpack"]
 SUFFIX = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 
 

@@ -19,7 +19,7 @@ def trouble() -> str:
     if not interpreted and not torch.cuda.is_available():
         return "there is no GPU"
     try:
-        from pipeline.neuron import LIF
+        from pipeline.neuron.lif import LIF
         from pipeline.neuron.triton import scans
 
         neuron = LIF(0.9, 1.0, 0.3, 0)

@@ -8,10 +8,10 @@ import torch
 import triton
 from torch import Tensor
 
+from pipeline.base.seeding import digest_of
 from pipeline.data.augment import PADDING_SHARE
 from pipeline.encoding.philox_kernels import BLOCK, LAUNCH, key_halves, poisson_kernel
 from pipeline.encoding.poisson import Encoder
-from pipeline.seeding import digest_of
 
 
 class DeviceEncoder:
