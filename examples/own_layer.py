@@ -1,11 +1,10 @@
 """Put neurons and layers of your own into a block: `python examples/own_layer.py`.
 
-A trunk is made layer by layer by a function from a plan to a module. A module gets its inputs as a list of spikes
-`[T, B, C, H, W]`, the main one first, and gives spikes `[T, B, C', H', W']`; autograd does the rest.
+A function makes each layer of a trunk from its plan. A layer gets a list of input spikes `[T, B, C, H, W]`, the main one first,
+and gives spikes `[T, B, C', H', W']`; autograd does the rest.
 """
 
 import torch
-from torch import nn
 
 from pipeline.network.build import Design, build_block
 from pipeline.network.layers import SpikingConv
@@ -29,15 +28,15 @@ class Spike(torch.autograd.Function):
 
 
 class LearnedLeak(SpikingConv):
-    """A convolution into neurons whose leak is learned (Fang et al. 2021, arXiv:2007.05785), step by step."""
+    """A convolution into neurons whose leak is learned (Fang et al. 2021, arXiv:2007.05785)."""
 
     def __init__(self, plan, neuron, gain, generator, engine):
         super().__init__(plan, neuron, gain, generator, engine)
-        self.decay = nn.Parameter(torch.tensor(2.0))
+        self.decay = torch.nn.Parameter(torch.tensor(2.0))
 
     def forward(self, inputs):
         current = self.current(inputs)
-        potential, spikes = torch.zeros_like(current[0]), [torch.zeros_like(current[0])]
+        potential, *spikes = torch.zeros((2, *current.shape[1:]))
         for step in current:
             potential = torch.sigmoid(self.decay) * potential + step - self.neuron.threshold * spikes[-1]
             spikes.append(Spike.apply(potential, self.neuron))
@@ -48,16 +47,13 @@ def make_layer(plan, neuron, gain, generator, engine):
     """The first layer's neurons learn their leak, the others normalise their currents."""
     if plan.name == "b1_0":
         return LearnedLeak(plan, neuron, gain, generator, engine)
-    return SpikingConv(plan, neuron, gain, generator, engine, norm=nn.BatchNorm2d(plan.outputs[0]))
+    return SpikingConv(plan, neuron, gain, generator, engine, norm=torch.nn.BatchNorm2d(plan.outputs[0]))
 
 
+neuron, network = NeuronParams(leak=0.99, threshold=1.0, damping=0.3, delay=0), NetworkParams(shortcuts=True, init_gain=1.0)
 layers = [ConvLayer(kind="conv", channels=8), ResidualLayer(kind="residual", channels=16)]
-blocks = {"b1": BlockParams(prev="b0", layers=layers, hidden=32, learning_rate=0.002)}
-neuron = NeuronParams(leak=0.99, threshold=1.0, damping=0.3, delay=0)
-design = Design(blocks, neuron, NetworkParams(shortcuts=True, init_gain=1.0))
+design = Design({"b1": BlockParams(prev="b0", layers=layers, hidden=32, learning_rate=0.002)}, neuron, network)
 block = build_block(design, ["b1"], (1, 16, 16), classes=3, hcd=False, purpose="b1", make_layer=make_layer)
-spikes = torch.randint(-1, 2, (15, 4, 1, 16, 16)).float()
-output = block(spikes)
+output = block(torch.randint(-1, 2, (15, 4, 1, 16, 16)).float())
 output.logits.square().sum().backward()
-print(f"spikes {tuple(output.spikes.shape)}, mean rate {output.spikes.mean():.3f}, logits {tuple(output.logits.shape)}")
-print(f"gradient of the learned leak: {block.trunk.layers['b1_0'].decay.grad:.4f}")
+print(f"mean rate {output.spikes.mean():.3f}, gradient of the learned leak: {block.trunk.layers['b1_0'].decay.grad:.4f}")

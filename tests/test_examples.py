@@ -1,0 +1,34 @@
+"""The examples run, are short, and are the text of the how-tos."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tools.imports import ROOT
+
+SCRIPTS = {"predict.py": "howto-predict.md", "train_block.py": "howto-train.md", "own_layer.py": "howto-layer.md"}
+SAID = {"predict.py": "of the operations", "train_block.py": "test accuracy: ", "own_layer.py": "gradient of the learned leak: "}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_example_runs(name):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, f"examples/{name}"], cwd=ROOT, capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert SAID[name] in done.stdout
+
+
+def test_the_trained_block_has_learned(tmp_path):
+    done = subprocess.run([sys.executable, "examples/train_block.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout.split("test accuracy: ")[1]) > 0.9
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_example_is_short_and_the_text_of_its_how_to(name):
+    text = (ROOT / "examples" / name).read_text()
+    assert len(text.splitlines()) < 60
+    assert f"```python\n{text}```" in (ROOT / "docs" / SCRIPTS[name]).read_text()
