@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torchvision.datasets.utils
 import yaml
-from imports import ROOT
 
 from pipeline.base.files import read_arrays
 from pipeline.config import load_params, parse_params
 from pipeline.config.load import _UniqueKeyLoader
 from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
+from tools.imports import ROOT
 
 FILES = sorted(path for folder in ("pipeline", "stages", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

@@ -31,8 +31,8 @@ from image_sources import (
 )  # fmt: skip
 
 from pipeline.base.errors import UserError
-from pipeline.data import prepare
 from pipeline.data.params import DataParams
+from pipeline.data.prepare import prepare
 
 # Pillow warns beside reading (a palette with transparency) or before refusing (many pixels); here only the outcome counts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")

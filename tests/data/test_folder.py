@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data import load_prepared, prepare
 from pipeline.data.folder import read_image_folder
 from pipeline.data.params import DataParams
+from pipeline.data.prepare import prepare
+from pipeline.data.prepared import load_prepared
 
 CLASSES = ("cat", "dog", "train")  # a class may itself be called "train"
 SIZE = 8

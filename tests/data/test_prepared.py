@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.data import load_prepared, prepare
 from pipeline.data.params import DataParams, SplitParams
-from pipeline.data.prepared import split_source
+from pipeline.data.prepare import prepare, split_source
+from pipeline.data.prepared import load_prepared
 from pipeline.data.sources import Pool, Source
 
 SPLITS = ("train", "validation", "test")

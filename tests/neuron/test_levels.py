@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from pipeline.neuron import LIF, scans
+from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
 from pipeline.neuron.levels import level_bytes, pack_levels, unpack_levels
+from pipeline.neuron.lif import LIF
 
 COUNTS = [1, 4, 5, 8, 15, 16, 17, 24, 48, 513, 1040]
 
