@@ -15,8 +15,8 @@ from benchmarks.networks import build, random_labels, random_spikes
 from benchmarks.peers import installed, neurons_of
 from benchmarks.peers.common import Peer, PeerNetwork
 from pipeline.config import Params
-from pipeline.network import Block
-from pipeline.neuron import LIF
+from pipeline.network.block import Block
+from pipeline.neuron.lif import LIF
 from pipeline.training.feed import time_major
 
 CPU = torch.device("cpu")

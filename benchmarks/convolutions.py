@@ -12,8 +12,8 @@ from torch.nn.functional import conv2d
 
 from benchmarks.networks import CHANNELS
 from pipeline.config import Params
-from pipeline.network import LayerPlan, plan_blocks
-from pipeline.network.plan import KERNEL
+from pipeline.network.build import plan_blocks
+from pipeline.network.plan import KERNEL, LayerPlan
 
 
 def convolutions_step(params: Params, keys: Sequence[str], batch: int) -> Callable[[], None]:

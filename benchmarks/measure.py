@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pipeline.neuron.precision import spike_dtype
 from torch import Tensor, nn
 
 from benchmarks.convolutions import convolutions_step
@@ -22,7 +23,6 @@ from benchmarks.peers import neurons_of
 from benchmarks.peers.common import PeerNetwork
 from pipeline.accounting.training_memory import saved_bytes
 from pipeline.config import Params
-from pipeline.neuron.precision import spike_dtype
 from pipeline.training.device import keep_freed_memory
 from pipeline.training.feed import time_major
 

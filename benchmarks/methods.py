@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pipeline.neuron.precision import spike_dtype
 
 from benchmarks.measure import peak_rss_mb, saved_bytes_per_image
 from benchmarks.methods_report import write_reports
@@ -39,10 +40,10 @@ from benchmarks.networks import (
 from benchmarks.run import ROOT, machine, positive
 from pipeline.base.files import write_json
 from pipeline.config import Params
-from pipeline.encoding import SpikeFile, write_spikes
-from pipeline.network import Block, Trunk, build_trunk
+from pipeline.encoding.storage import SpikeFile, write_spikes
+from pipeline.network.block import Block, Trunk
+from pipeline.network.build import build_trunk
 from pipeline.network.params import chain_to
-from pipeline.neuron.precision import spike_dtype
 from pipeline.training.feed import PrefixFeed, time_major
 
 CPU = torch.device("cpu")

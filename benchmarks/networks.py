@@ -16,7 +16,8 @@ from torch import Tensor
 from pipeline.accounting.training_memory import state_bits
 from pipeline.base.seeding import numpy_generator
 from pipeline.config import Params, parse_params
-from pipeline.network import Block, build_block, plan_blocks
+from pipeline.network.block import Block
+from pipeline.network.build import build_block, plan_blocks
 from pipeline.training.device import make_fabric, to_device
 from pipeline.training.feed import time_major
 from pipeline.training.loop import MicroBatch, TrainingSet, accumulate, optimizer_step

@@ -8,12 +8,12 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib import pyplot
+from stages.command import _guard
 
 from pipeline.base.files import atomic_folder, write_arrays, write_csv, write_json
-from pipeline.encoding import write_spikes
+from pipeline.encoding.storage import write_spikes
 from pipeline.training.resume import Checkpoint
 from pipeline.training.weights import save_weights
-from stages.command import _guard
 
 RUNS = Path("runs")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.data import Prepared
-from pipeline.encoding import Encoder
+from pipeline.data.prepared import Prepared
+from pipeline.encoding.poisson import Encoder
 from pipeline.training.feed import EncodedFeed
 from pipeline.training.loop import TrainingSet
 

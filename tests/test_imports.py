@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from imports import ROOT, direct
+
+from tools.imports import ROOT, direct
 
 FLOW = (
     "config", "data", "encoding", "neuron", "network", "training", "partition", "inference", "accounting", "reporting",

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from imports import ROOT
 from PIL import Image
 
 from pipeline.base.files import write_arrays, write_json
+from tools.imports import ROOT
 
 QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_text(encoding="utf-8"))
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torchvision.datasets.utils
 import yaml
-from imports import ROOT
 
 from pipeline.base.files import read_arrays
+from pipeline.base.yaml_file import _UniqueKeyLoader
 from pipeline.config import load_params, parse_params
-from pipeline.config.load import _UniqueKeyLoader
 from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
+from tools.imports import ROOT
 
-FILES = sorted(path for folder in ("pipeline", "stages", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(path for folder in ("pipeline", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
@@ -129,5 +129,5 @@ def test_cifar_with_another_digest_is_not_unpickled(arrives, tmp_path, monkeypat
     params = DataParams(
         source="cifar10", path=str(tmp_path), image_size=32, split={"train": 4, "validation": 2, "test": 2}
     )  # fmt: skip
-    assert "could not be downloaded" in refusal(read_source, params)
+    assert "could not be downloaded" in refusal(read_source, params, tmp_path)
     assert not (tmp_path / "pwned").exists()

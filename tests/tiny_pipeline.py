@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from imports import ROOT
+
+from tools.imports import ROOT
 
 TINY = {
     "data": {"source": "digits", "path": None, "image_size": 8, "split": {"train": 150, "validation": 100, "test": 60}},

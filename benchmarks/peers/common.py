@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from benchmarks.networks import CHANNELS
 from pipeline.config import Params
-from pipeline.network import Block, LayerPlan, plan_blocks
-from pipeline.neuron import LIF
+from pipeline.network.block import Block
+from pipeline.network.build import plan_blocks
+from pipeline.network.plan import LayerPlan
+from pipeline.neuron.lif import LIF
 
 
 @dataclass(frozen=True)

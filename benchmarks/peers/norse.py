@@ -8,7 +8,7 @@ from norse.torch.module.snn import SNN
 from torch import Tensor, nn
 
 from benchmarks.peers.common import Peer
-from pipeline.neuron import LIF
+from pipeline.neuron.lif import LIF
 
 DT = 0.001
 TIE = 1e-6

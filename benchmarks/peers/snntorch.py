@@ -6,7 +6,7 @@ from snntorch import surrogate
 from torch import Tensor, nn
 
 from benchmarks.peers.common import Peer
-from pipeline.neuron import LIF
+from pipeline.neuron.lif import LIF
 
 TIE = 1e-6
 """snnTorch fires above its threshold, this project at it. Pooled potentials meet it exactly; theirs is this much lower."""

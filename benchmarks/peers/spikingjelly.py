@@ -4,7 +4,7 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
 from benchmarks.peers.common import Peer, Triangle
-from pipeline.neuron import LIF
+from pipeline.neuron.lif import LIF
 
 
 class DampedTriangle(surrogate.SurrogateFunctionBase):

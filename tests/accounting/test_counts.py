@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 import torch
-from imports import ROOT
+from networks import build_block, plan_blocks
 
 from pipeline.accounting import steps
 from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.training_memory import classifier_weights, saved_bytes, state_bits, weight_count
 from pipeline.config import load_params
-from pipeline.network import build_block, plan_blocks
 from pipeline.neuron.levels import level_bytes
+from tools.imports import ROOT
 
 # conv 3x3, 1 -> 4 channels on 8x8; pool 2; hidden 6.        residual unit 4 -> 8 on 4x4, stride 2; hidden 5.
 LAYERS = {

@@ -31,8 +31,8 @@ from image_sources import (
 )  # fmt: skip
 
 from pipeline.base.errors import UserError
-from pipeline.data import prepare
 from pipeline.data.params import DataParams
+from pipeline.data.prepare import prepare
 
 # Pillow warns beside reading (a palette with transparency) or before refusing (many pixels); here only the outcome counts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.Image.DecompressionBombWarning")
@@ -134,7 +134,7 @@ def test_any_member_name(start, parts, slash, tmp_path):
         sizes = {"train": 2, "validation": 2, "test": 2}
         params = {"source": "image_folder", "path": str(archive), "image_size": SIZE, "split": sizes}
         try:
-            prepare(DataParams(**params), 0, target)
+            prepare(DataParams(**params), 0, target, target)
         except UserError as error:
             assert len(str(error).splitlines()) == 1
         else:

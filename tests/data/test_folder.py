@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data import load_prepared, prepare
 from pipeline.data.folder import read_image_folder
 from pipeline.data.params import DataParams
+from pipeline.data.prepare import prepare
+from pipeline.data.prepared import load_prepared
 
 CLASSES = ("cat", "dog", "train")  # a class may itself be called "train"
 SIZE = 8
@@ -155,14 +156,14 @@ SPOILT = {
 def test_a_spoilt_source_is_one_line_and_writes_nothing(spoil, words, as_zip, root, tmp_path, refusal):
     spoil(root)
     path = zipped(root) if as_zip else root
-    line = refusal(prepare, data_params(path), 0, tmp_path / "prepared")
+    line = refusal(prepare, data_params(path), 0, tmp_path / "prepared", tmp_path)
     assert line.startswith(str(path))
     assert all(word in line for word in words), line
     assert not list(tmp_path.glob("prepared/*"))
 
 
 def test_missing_path(tmp_path, refusal):
-    line = refusal(prepare, data_params(tmp_path / "nowhere"), 0, tmp_path / "prepared")
+    line = refusal(prepare, data_params(tmp_path / "nowhere"), 0, tmp_path / "prepared", tmp_path)
     assert line.startswith(f"{tmp_path / 'nowhere'}: data.path names nothing that exists")
 
 
@@ -175,7 +176,7 @@ def test_class_with_too_few_images(root, tmp_path, refusal):
     for number in range(1, 6):
         (root / "train" / "dog" / f"{number}.png").unlink()
     params = data_params(root, split={"train": 8, "validation": 4, "test": 9})
-    line = refusal(prepare, params, 0, tmp_path / "prepared")
+    line = refusal(prepare, params, 0, tmp_path / "prepared", tmp_path)
     assert line.startswith("params.yaml: data.split")
     assert "1 image" in line
     assert not list(tmp_path.glob("prepared/*"))
@@ -248,6 +249,6 @@ def test_a_broken_link_is_not_dropped_silently(root, refusal):
 
 
 def test_image_folder_keeps_its_own_test_set(root, tmp_path):
-    prepare(data_params(root, split={"train": 12, "validation": 6, "test": 12}), 0, tmp_path / "prepared")
+    prepare(data_params(root, split={"train": 12, "validation": 6, "test": 12}), 0, tmp_path / "prepared", tmp_path)
     _, parts = read_image_folder(root, SIZE)
-    assert np.array_equal(load_prepared("test", tmp_path / "prepared").images, parts["test"][0])
+    assert np.array_equal(load_prepared(tmp_path / "prepared", "test").images, parts["test"][0])

@@ -1,11 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 
-from pipeline.data import load_prepared, prepare
 from pipeline.data.params import DataParams, SplitParams
-from pipeline.data.prepared import split_source
+from pipeline.data.prepare import prepare, split_source
+from pipeline.data.prepared import load_manifest, load_prepared
 from pipeline.data.sources import Pool, Source
 
 SPLITS = ("train", "validation", "test")
@@ -86,7 +84,7 @@ def digits(**changes):
 
 def test_prepare_writes_the_same_bytes_for_the_same_seed(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        prepare(digits(), seed, tmp_path / name)
+        prepare(digits(), seed, tmp_path / name, tmp_path)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == ["manifest.json", "test.npz", "train.npz", "validation.npz"]
     for name in names:
@@ -96,14 +94,14 @@ def test_prepare_writes_the_same_bytes_for_the_same_seed(tmp_path):
 
 
 def test_manifest_counts_what_was_written(tmp_path):
-    prepare(digits(), 0, tmp_path)
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["class_names"] == [str(digit) for digit in range(10)]
-    assert manifest["image_shape"] == [1, 8, 8]
+    prepare(digits(), 0, tmp_path, tmp_path)
+    manifest = load_manifest(tmp_path)
+    assert manifest.class_names == [str(digit) for digit in range(10)]
+    assert (manifest.image_shape, manifest.classes) == ((1, 8, 8), 10)
     for split, count in (("train", 300), ("validation", 100), ("test", 100)):
-        prepared = load_prepared(split, tmp_path)
+        prepared = load_prepared(tmp_path, split)
         assert prepared.images.shape == (count, 1, 8, 8)
-        assert manifest["counts"][split] == {"total": count, "per_class": np.bincount(prepared.label, minlength=10).tolist()}
+        assert manifest.counts[split] == {"total": count, "per_class": np.bincount(prepared.label, minlength=10).tolist()}
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other arrays", "lengths"])
@@ -116,4 +114,11 @@ def test_damaged_prepared_file_is_one_line(damage, tmp_path, refusal):
         np.savez(path, **arrays)
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
-    assert refusal(load_prepared, "train", tmp_path).startswith(f"{path}: ")
+    assert refusal(load_prepared, tmp_path, "train").startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"image_shape": [1, 8]}', '{"image_shape": [1, 8, 8]}'])
+def test_a_damaged_manifest_is_one_line(content, tmp_path, refusal):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    assert refusal(load_manifest, tmp_path).startswith(f"{tmp_path / 'manifest.json'}: ")

@@ -7,9 +7,12 @@ import pytest
 import torchvision.datasets
 from sklearn.datasets import load_digits
 
+from pipeline.base.folders import Folders
 from pipeline.data import sources
 from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
+
+RAW = Folders().raw
 
 
 def params(source, size, **changes):
@@ -17,7 +20,7 @@ def params(source, size, **changes):
 
 
 def test_digits_at_their_own_size_are_scaled_from_16_to_255():
-    source = read_source(params("digits", 8))
+    source = read_source(params("digits", 8), RAW)
     assert source.held_out is None
     assert source.pool.images.shape == (1797, 1, 8, 8)
     raw = load_digits().images
@@ -26,7 +29,7 @@ def test_digits_at_their_own_size_are_scaled_from_16_to_255():
 
 
 def test_digits_enlarged_keep_their_brightness():
-    small, large = (read_source(params("digits", size)).pool.images.astype(float) for size in (8, 16))
+    small, large = (read_source(params("digits", size), RAW).pool.images.astype(float) for size in (8, 16))
     assert large.shape == (1797, 1, 16, 16)
     assert np.abs(large.mean((1, 2, 3)) - small.mean((1, 2, 3))).max() < 2
 
@@ -43,7 +46,7 @@ class FakeCifar:
 
 def test_cifar_becomes_channels_first(monkeypatch):
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", FakeCifar)
-    source = read_source(params("cifar10", 32))
+    source = read_source(params("cifar10", 32), RAW)
     assert source.pool.images.shape == (6, 3, 32, 32)
     assert source.pool.images[0, :, 1, 2].tolist() == [10, 20, 30]
     assert source.held_out.labels.tolist() == [0, 1, 0, 1]
@@ -51,7 +54,7 @@ def test_cifar_becomes_channels_first(monkeypatch):
 
 def test_another_size_than_the_source_has(monkeypatch, refusal):
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", FakeCifar)
-    line = refusal(read_source, params("cifar10", 16))
+    line = refusal(read_source, params("cifar10", 16), RAW)
     assert line == "params.yaml: data.image_size is 16 but images of cifar10 are 32x32; set data.image_size: 32"
 
 
@@ -65,7 +68,7 @@ def test_cifar_without_network_is_one_line(name, error, monkeypatch, tmp_path, r
         raise error
 
     monkeypatch.setattr(torchvision.datasets, name.upper(), fail)
-    line = refusal(read_source, params(name, 32, path=str(tmp_path)))
+    line = refusal(read_source, params(name, 32, path=str(tmp_path)), RAW)
     assert line.startswith(f"{tmp_path}: {name} is not there and could not be downloaded (")
     assert "image_folder" in line
 
@@ -75,10 +78,10 @@ def test_cifar_with_a_broken_connection_is_one_line(monkeypatch, refusal):
         raise IncompleteRead(b"some", 100)
 
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", fail)
-    assert "could not be downloaded" in refusal(read_source, params("cifar10", 32))
+    assert "could not be downloaded" in refusal(read_source, params("cifar10", 32), RAW)
 
 
-def test_downloads_go_to_data_raw_by_default(monkeypatch):
+def test_downloads_go_to_the_raw_folder_by_default(monkeypatch):
     roots = []
 
     class Recorded(FakeCifar):
@@ -87,11 +90,13 @@ def test_downloads_go_to_data_raw_by_default(monkeypatch):
             roots.append((str(root), train, download))
 
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", Recorded)
-    read_source(params("cifar10", 32))
-    assert roots == [("data/raw", True, True), ("data/raw", False, True)]
+    read_source(params("cifar10", 32), RAW)
+    assert roots == [("data/raw", True, True), ("data/raw", False, True)]  # below the current folder
+    read_source(params("cifar10", 32, path="elsewhere"), RAW)
+    assert {root for root, *_ in roots[2:]} == {"elsewhere"}
 
 
 def test_images_of_unequal_sides_are_refused(monkeypatch, refusal):
     wide = SimpleNamespace(images=np.zeros((2, 3, 8, 9), np.uint8), labels=np.zeros(2, int))
-    monkeypatch.setattr(sources, "_digits", lambda params: sources.Source(["a"], wide, None))
-    assert "8x9" in refusal(read_source, params("digits", 8))
+    monkeypatch.setattr(sources, "_digits", lambda params, raw: sources.Source(["a"], wide, None))
+    assert "8x9" in refusal(read_source, params("digits", 8), RAW)

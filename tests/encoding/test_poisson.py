@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.encoding import FIXED, Encoder, fit_encoder
+from pipeline.encoding.poisson import FIXED, Encoder, fit_encoder
 
 
 def encoder(**changes):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.encoding import SpikeFile, pack, unpack, write_spikes
+from pipeline.encoding.storage import SpikeFile, pack, unpack, write_spikes
 
 
 def random_spikes(shape, signed, seed=0):

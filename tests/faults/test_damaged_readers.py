@@ -12,7 +12,8 @@ from fault_tools import cut
 
 from pipeline.base.errors import UserError
 from pipeline.base.files import read_arrays, read_json
-from pipeline.encoding import Encoder, SpikeFile
+from pipeline.encoding.poisson import Encoder
+from pipeline.encoding.storage import SpikeFile
 from pipeline.reporting.results import parameter_count
 from pipeline.training.weights import load_weights
 

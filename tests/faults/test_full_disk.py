@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from fault_tools import assert_same, files, half_written, last_stage, mounted
-from imports import ROOT
 from tiny_pipeline import copied, environment, run
+
+from tools.imports import ROOT
 
 pytestmark = pytest.mark.faults
 STEP, FASTER = 400 * 2**10, 1.3

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from networks import build_block
+from pipeline.inference.steps import sample_rows
 
-from pipeline.encoding import FIXED
+from pipeline.encoding.poisson import FIXED
 from pipeline.inference.networks import Stage
 from pipeline.inference.runner import ConditionalRunner
-from pipeline.inference.steps import sample_rows
-from pipeline.network import build_block
 from pipeline.partition.exit_rule import BlockVote, replay
 from pipeline.training.feed import time_major
 

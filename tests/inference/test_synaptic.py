@@ -1,9 +1,9 @@
 """Synaptic operations against counts worked out by hand."""
 
 import torch
+from networks import build_block
 
 from pipeline.inference.synaptic import synaptic_operations
-from pipeline.network import build_block
 
 
 def spikes_at(*places: tuple[int, int, int], value: float = 1.0, steps: int = 2, size: int = 6) -> torch.Tensor:

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from networks import build_block, build_trunk
 from torch.nn.functional import conv2d
 
-from pipeline.network import build_block, build_trunk
-from pipeline.neuron import LIF, lif, pool_and_fire
+from pipeline.neuron.lif import LIF, lif
+from pipeline.neuron.pool import pool_and_fire
 
 
 def random_spikes(*shape, seed=0):

@@ -1,7 +1,6 @@
 import pytest
 import torch
-
-from pipeline.network import build_block, build_trunk
+from networks import build_block, build_trunk
 
 
 def same(a, b):

@@ -1,7 +1,6 @@
 import pytest
 import torch
-
-from pipeline.network import build_block, build_trunk, plan_blocks
+from networks import build_block, build_trunk, plan_blocks
 
 # ResNet-9 of the paper: width 64, CIFAR images 3x32x32, hidden 1024, 10 classes.
 RESNET9 = {

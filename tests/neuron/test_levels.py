@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from pipeline.neuron import LIF, scans
+from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
 from pipeline.neuron.levels import level_bytes, pack_levels, unpack_levels
+from pipeline.neuron.lif import LIF
 
 COUNTS = [1, 4, 5, 8, 15, 16, 17, 24, 48, 513, 1040]
 
@@ -33,8 +34,8 @@ def test_compiled_kernels_keep_the_same_bytes(count):
         pytest.skip(str(error))
     neuron = LIF(0.9, 1.0, 0.3, 0)
     current = torch.randn(7, count, generator=torch.Generator().manual_seed(count)).bfloat16()
-    spikes, kept = scans.lif_forward(current, None, neuron, True)
-    fused_spikes, fused_kept = fused_scans.lif_forward(current, None, neuron, True)
+    spikes, kept = scans.lif_forward([current], neuron, True)
+    fused_spikes, fused_kept = fused_scans.lif_forward([current], neuron, True)
     assert torch.equal(fused_spikes, spikes)
     assert torch.equal(fused_kept, kept)
     grad = torch.randn(7, count, generator=torch.Generator().manual_seed(1)).bfloat16()

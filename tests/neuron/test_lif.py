@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.neuron import LIF, lif
-from pipeline.neuron.lif import forward_scan, surrogate
+from pipeline.neuron.lif import LIF, forward_scan, lif, surrogate
 
 NEURON = LIF(leak=0.5, threshold=1.0, damping=0.3, delay=0)
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from pipeline.neuron import pool_and_fire, scans
+from pipeline.neuron import scans
+from pipeline.neuron.pool import pool_and_fire
 
 
 def constant(mean, time, size=2):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.neuron import leaky_sum
+from pipeline.neuron.readout import leaky_sum
 
 
 def test_by_hand():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from pipeline.partition.hcd import calibrate, fit_separate
 from scipy.special import expit, logit
 
-from pipeline.partition.hcd import calibrate, fit_separate
 from pipeline.training.params import HcdParams
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
-
 from pipeline.neuron.precision import spike_dtype
+
 from pipeline.training.device import make_fabric
 from pipeline.training.params import ComputeParams
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from networks import build_block
 from quadrants import CLASSES, training_set
 
 from pipeline.base.errors import UserError
 from pipeline.base.seeding import numpy_generator
-from pipeline.network import Dropout, build_block
+from pipeline.network.block import Dropout
 from pipeline.training.device import make_fabric
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.loop import _dropout, _plan, accumulate

@@ -3,11 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from networks import build_trunk
 
 from pipeline.base.files import write_arrays
-from pipeline.data import Prepared
-from pipeline.encoding import FIXED, Encoder, write_spikes
-from pipeline.network import build_trunk
+from pipeline.data.prepared import Prepared
+from pipeline.encoding.poisson import FIXED, Encoder
+from pipeline.encoding.storage import write_spikes
 from pipeline.training.feed import CachedFeed, EncodedFeed, PrefixFeed, read_ahead, time_major
 
 CPU = torch.device("cpu")

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from networks import build_block
 
-from pipeline.data import Prepared
-from pipeline.encoding import FIXED, Encoder
-from pipeline.network import build_block
+from pipeline.data.prepared import Prepared
+from pipeline.encoding.poisson import FIXED, Encoder
+from pipeline.training.assignment import class_rows
 from pipeline.training.feed import EncodedFeed
 from pipeline.training.forward import forward_chunks, to_host
-from pipeline.training.methods import class_rows
 from pipeline.training.weights import load_into, save_weights
 
 

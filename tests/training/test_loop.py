@@ -2,10 +2,10 @@ from collections import Counter
 
 import pytest
 import torch
+from networks import build_block
 from quadrants import CLASSES, training_set
 
 from pipeline.base.seeding import numpy_generator
-from pipeline.network import build_block
 from pipeline.training.device import make_fabric
 from pipeline.training.loop import HISTORY, _decay, _plan, accumulate, fit
 from pipeline.training.resume import Checkpoint

@@ -1,13 +1,13 @@
 """Cached features and recomputed ones: the same spikes, so the same training."""
 
 import pytest
+from pipeline.partition.steps import hcd_step, partition_step
+from pipeline.training.outputs import forward_base, forward_block
 from safetensors.numpy import load_file
 
-from pipeline.data import prepare
+from pipeline.data.prepare import prepare
 from pipeline.layout import base_folder, block_folder
-from pipeline.partition.steps import hcd_step, partition_step
 from pipeline.training.methods import train_base, train_block, train_end_to_end
-from pipeline.training.outputs import forward_base, forward_block
 from stages.encode import main as encode
 
 

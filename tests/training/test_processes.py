@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from imports import ROOT
 from safetensors.numpy import load_file
+
+from tools.imports import ROOT
 
 STAGES = [("prepare",), ("encode",), ("train_block", "b1")]
 

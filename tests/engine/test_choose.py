@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
+from pipeline.engine.events import synapses
 from pipeline.network import engine
-from pipeline.network.events import synapses
 from pipeline.neuron import scans
 from pipeline.neuron.fused import library
 from pipeline.neuron.fused import scans as fused_scans

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline.partition.steps import hcd_step, partition_step
 
 from pipeline.base.files import write_arrays, write_json
-from pipeline.partition.steps import hcd_step, partition_step
 
 CLASSES = 3
 LABEL = np.repeat(np.arange(CLASSES), 4)

@@ -2,9 +2,10 @@
 
 import pytest
 import yaml
-from imports import ROOT, closure, parameters
+from imports import parameters
 
 from pipeline.config import Params
+from tools.imports import ROOT, closure
 
 INDIRECT = {"data.image_size"}
 """Read, but data/prepared changes with it, which is a dependency."""

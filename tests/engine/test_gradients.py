@@ -8,13 +8,15 @@ import secrets
 
 import pytest
 import torch
+from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
 from torch.nn.functional import avg_pool2d, conv2d, linear
 
 from pipeline.base.errors import UserError
-from pipeline.network.engine import choose_engine
-from pipeline.network.events import synapses
-from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
-from pipeline.neuron import LIF, leaky_sum, lif, pool_and_fire
+from pipeline.engine.choose import choose_engine
+from pipeline.engine.events import synapses
+from pipeline.neuron.lif import LIF, lif
+from pipeline.neuron.pool import pool_and_fire
+from pipeline.neuron.readout import leaky_sum
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 T, B = 12, 3

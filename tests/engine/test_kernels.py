@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from networks import build_block
 
-from pipeline.network import build_block
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
 
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import yaml
-
 from stages.command import run_stage
 
 

@@ -7,14 +7,14 @@ import subprocess
 
 import pytest
 import torch
+from networks import build_trunk
+from pipeline.network.synapse import Synapse, spiking_synapses
 from torch.nn.functional import conv2d
 
-from pipeline.network.build import build_trunk
-from pipeline.network.events import synapses
-from pipeline.network.synapse import Synapse, spiking_synapses
-from pipeline.neuron import LIF, lif
+from pipeline.engine.events import synapses
 from pipeline.neuron.fused import scans
 from pipeline.neuron.fused.library import FLAGS, KernelsUnavailable
+from pipeline.neuron.lif import LIF, lif
 
 NEURON = LIF(0.95, 1.0, 0.3, 0)
 T, B = 7, 5
