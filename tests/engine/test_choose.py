@@ -5,14 +5,16 @@ import shutil
 import subprocess
 
 import pytest
+import torch
 
+from pipeline.engine import choose as choice
 from pipeline.engine.events import synapses
-from pipeline.network import engine
 from pipeline.neuron import scans
 from pipeline.neuron.fused import library
 from pipeline.neuron.fused import scans as fused_scans
 
-choose = engine.choose_engine.__wrapped__  # as if asked for the first time
+choose = choice.choose_engine.__wrapped__  # as if asked for the first time
+NAMES = ("reference", "lean", "fused", "events")
 
 
 def refuse(why):
@@ -31,10 +33,10 @@ def compiled():
 
 
 def test_without_any_kernels(monkeypatch, refusal):
-    monkeypatch.setattr(engine, "load_library", refuse("no C++ compiler was found on PATH"))
+    monkeypatch.setattr(choice, "load_library", refuse("no C++ compiler was found on PATH"))
     for precision in ("32", "bf16"):
         found = choose("auto", "cpu", precision)
-        assert (found.scans, found.events) == (scans, False)
+        assert (found.scans, found.name, found.device) == (scans, "lean", "cpu")
         assert "no C++ compiler" in found.line
     for kernel in ("fused", "events"):
         line = refusal(choose, kernel, "cpu")
@@ -44,9 +46,9 @@ def test_without_any_kernels(monkeypatch, refusal):
 
 
 def test_without_the_event_kernels_alone(monkeypatch, compiled, refusal):
-    monkeypatch.setattr(engine, "load_events", refuse("g++ failed: error: no such thing"))
+    monkeypatch.setattr(choice, "load_events", refuse("g++ failed: error: no such thing"))
     found = choose("auto", "cpu", "bf16")
-    assert (found.scans, found.events) == (fused_scans, False)
+    assert (found.scans, found.name) == (fused_scans, "fused")
     assert "dense synapses (g++ failed: error: no such thing)" in found.line
     assert choose("fused", "cpu", "bf16").scans is fused_scans
     assert "compute.kernel is events but g++ failed" in refusal(choose, "events", "cpu", "bf16")
@@ -54,9 +56,23 @@ def test_without_the_event_kernels_alone(monkeypatch, compiled, refusal):
 
 def test_on_cuda(refusal):
     found = choose("auto", "cuda", "bf16")
-    assert (found.scans, found.events) == (scans, False)
+    assert (found.scans, found.name, found.device, found.dtype) == (scans, "lean", "cuda", torch.bfloat16)
     assert "compiled kernels are for CPUs" in found.line
     assert "compiler" not in refusal(choose, "fused", "cuda")
+
+
+@pytest.mark.parametrize(("precision", "name", "dtype"), [("32", "fused", torch.float32), ("bf16", "events", torch.bfloat16)])
+def test_auto_on_a_cpu_with_a_compiler(precision, name, dtype, compiled):
+    found = choose("auto", "cpu", precision)
+    assert (found.name, found.device, found.dtype) == (name, "cpu", dtype)
+    assert {kernel: choose(kernel, "cpu", precision).name for kernel in NAMES} == {kernel: kernel for kernel in NAMES}
+
+
+def test_measurements_on_the_cpu_take_an_engine_that_runs_there(compiled):
+    """The engine that auto would take on a GPU is none that a measurement on the CPU should have."""
+    assert choice.on_cpu("auto", "bf16").name == "events"
+    assert [choice.on_cpu(kernel, "32").name for kernel in NAMES] == list(NAMES)
+    assert choice.on_cpu("auto", "32").device == "cpu"
 
 
 def test_a_folder_that_cannot_be_made_is_no_end(compiled, tmp_path, monkeypatch):

@@ -8,11 +8,11 @@ import subprocess
 import pytest
 import torch
 from networks import build_trunk
-from pipeline.network.synapse import Synapse, spiking_synapses
 from torch.nn.functional import conv2d
 
+from pipeline.engine.choose import choose_engine
+from pipeline.engine.contract import Synapse
 from pipeline.engine.events import synapses
-from pipeline.neuron.fused import scans
 from pipeline.neuron.fused.library import FLAGS, KernelsUnavailable
 from pipeline.neuron.lif import LIF, lif
 
@@ -39,7 +39,8 @@ def weight(*shape, seed=1):
 def trained(x, w, dtype=torch.float32, pool=1):
     """Spikes and both gradients by events."""
     x, w = x.to(dtype).requires_grad_(), w.clone().requires_grad_()
-    out = spiking_synapses(Synapse(x, w, 1, bool((x < 0).any())), None, NEURON, scans, True, pool)
+    kind = "signed" if (x < 0).any() else "spikes"
+    out = choose_engine("events", "cpu", "32").spikes([Synapse(x, w, 1, kind)], NEURON, pool)
     upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(2)).to(dtype)
     return [out.detach(), *torch.autograd.grad((out * upstream).sum(), (x, w))]
 
@@ -79,14 +80,11 @@ def test_a_trunk_with_its_pooling_neurons_apart_gives_the_same(dtype, make_param
         {"blocks.b1.layers": layers, "compute.kernel": "events", "network.init_gain": 2.0, "data.image_size": 16}
     )
     trunk = build_trunk(params, ["b1"], 3)
-    assert [pool for *_, pool in trunk.steps] == [2, 1, 4]
-    out = unit_input = drawn(3, 16, 16).to(dtype) - drawn(3, 16, 16, seed=4).to(dtype)
-    together = trunk(out)
-    for layer, opens_unit in zip(trunk.layers.values(), trunk.opens_unit, strict=True):
-        unit_input = out if opens_unit else unit_input
-        out = layer(out, unit_input)
+    assert trunk.pooled == {"b1_0": "b1_1", "b1_2b": "b1_3"}
+    spikes = drawn(3, 16, 16).to(dtype) - drawn(3, 16, 16, seed=4).to(dtype)
+    together, apart = trunk(spikes), trunk.outputs(spikes, trunk.layer)["b1"]
     assert together.any()
-    assert torch.equal(together, out)
+    assert torch.equal(together, apart)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.02, 1.0])
@@ -100,24 +98,26 @@ def test_any_density_of_spikes(rate):
 
 def test_an_odd_image_with_stride():
     x, w = drawn(8, 7, 5), weight(16, 8, 3, 3)
-    out = spiking_synapses(Synapse(x, w, 2), None, NEURON, scans, True)
+    out = choose_engine("events", "cpu", "32").spikes([Synapse(x, w, 2)], NEURON)
     expected = lif(conv2d(x.flatten(0, 1).double(), w.double(), stride=2, padding=1).unflatten(0, (T, B)), NEURON)
     assert out.shape == expected.shape
     assert (out == expected).double().mean() > 0.9999
 
 
 def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
-    """Signed spikes of many channels, outputs that fill no vector, more places than 16 bits can number."""
+    """Signed spikes of many channels, outputs that fill no vector, more places than 16 bits can number, three inputs."""
 
     def refuse(*_):
         raise AssertionError("an event kernel was called")
 
     monkeypatch.setattr(synapses, "_call", refuse)
-    for spikes, kernel, signed in (
-        (drawn(40, 6, 6) - drawn(40, 6, 6, seed=5), weight(16, 40, 3, 3), True), (drawn(30), weight(10, 30), False),
-        (drawn(1, 2, 33_000), weight(1, 1, 3, 3), False),
+    engine = choose_engine("events", "cpu", "32")
+    few = Synapse(drawn(8, 6, 6), weight(16, 8, 3, 3))
+    for synapses_of_layer in (
+        [Synapse(drawn(40, 6, 6) - drawn(40, 6, 6, seed=5), weight(16, 40, 3, 3), 1, "signed")],
+        [Synapse(drawn(30), weight(10, 30))], [Synapse(drawn(1, 2, 33_000), weight(1, 1, 3, 3))], [few, few, few],
     ):  # fmt: skip
-        assert spiking_synapses(Synapse(spikes, kernel, 1, signed), None, NEURON, scans, True).shape[2] == len(kernel)
+        assert engine.spikes(synapses_of_layer, NEURON).shape[2] == len(synapses_of_layer[0].weight)
 
 
 @pytest.mark.slow

@@ -8,11 +8,11 @@ import secrets
 
 import pytest
 import torch
-from pipeline.network.synapse import Synapse, lean_pool, spiking_synapses
 from torch.nn.functional import avg_pool2d, conv2d, linear
 
 from pipeline.base.errors import UserError
 from pipeline.engine.choose import choose_engine
+from pipeline.engine.contract import Synapse
 from pipeline.engine.events import synapses
 from pipeline.neuron.lif import LIF, lif
 from pipeline.neuron.pool import pool_and_fire
@@ -93,7 +93,7 @@ def compare(reference, engine, inputs, dtype, generator):
 
 def rounded(current, dtype, engine, dense=False):
     """The current as the engine has it: event-driven currents are float32 sums in bfloat16 too, unless the layer stays dense."""
-    return Rounded.apply(current, dtype) if dtype == torch.bfloat16 and (dense or not engine.events) else current
+    return Rounded.apply(current, dtype) if dtype == torch.bfloat16 and (dense or engine.name != "events") else current
 
 
 @pytest.mark.parametrize(("stride", "signed", "outputs"), [(1, False, 7), (2, False, 24), (1, True, 7), (1, False, 83)])
@@ -105,7 +105,7 @@ def test_convolution(engine, dtype, neuron, generator, stride, signed, outputs):
         return lif(rounded(current, dtype, engine), neuron)
 
     def own(x, w):
-        return spiking_synapses(Synapse(x, w, stride, signed), None, neuron, engine.scans, engine.events)
+        return engine.spikes([Synapse(x, w, stride, "signed" if signed else "spikes")], neuron)
 
     compare(reference, own, [x, w], dtype, generator)
 
@@ -120,7 +120,7 @@ def test_convolution_into_pooling_neurons(engine, dtype, neuron, generator, pool
         return pool_and_fire(lif(rounded(current, dtype, engine), neuron), pool, neuron.threshold, neuron.delay)
 
     def own(x, w):
-        return spiking_synapses(Synapse(x, w, 1, signed), None, neuron, engine.scans, engine.events, pool)
+        return engine.spikes([Synapse(x, w, 1, "signed" if signed else "spikes")], neuron, pool)
 
     compare(reference, own, [x, w], dtype, generator)
 
@@ -136,9 +136,29 @@ def test_residual_unit_end(engine, dtype, neuron, generator, stride):
         return lif(rounded(main, dtype, engine) + rounded(extra, dtype, engine), neuron)
 
     def own(x, w, unit, shortcut):
-        return spiking_synapses(Synapse(x, w, stride), Synapse(unit, shortcut, stride), neuron, engine.scans, engine.events)
+        return engine.spikes([Synapse(x, w, stride), Synapse(unit, shortcut, stride)], neuron)
 
     compare(reference, own, [x, w, unit, shortcut], dtype, generator)
+
+
+def test_three_inputs(engine, dtype, neuron, generator):
+    """A unit's end with a residual input: three convolutions into one layer. Every engine goes the dense way."""
+    tensors = [spikes(generator, 6, 8, 8), weight(generator, 6, 6, 3, 3), spikes(generator, 4, 8, 8),
+               weight(generator, 6, 4, 1, 1), spikes(generator, 3, 15, 15, signed=True), weight(generator, 6, 3, 1, 1)]  # fmt: skip
+    strides, kinds = (1, 1, 2), ("spikes", "spikes", "signed")
+
+    def reference(*tensors):
+        currents = [
+            conv2d(x.flatten(0, 1), w, stride=stride, padding=w.shape[2] // 2).unflatten(0, (T, B))
+            for x, w, stride in zip(tensors[0::2], tensors[1::2], strides, strict=True)
+        ]
+        return lif(sum(rounded(current, dtype, engine, dense=True) for current in currents), neuron)
+
+    def own(*tensors):
+        pairs = zip(tensors[0::2], tensors[1::2], strides, kinds, strict=True)
+        return engine.spikes([Synapse(*four) for four in pairs], neuron)
+
+    compare(reference, own, tensors, dtype, generator)
 
 
 @pytest.mark.parametrize("outputs", [11, 16, 208])
@@ -150,7 +170,7 @@ def test_linear(engine, dtype, neuron, generator, outputs):
         return lif(rounded(linear(x, w), dtype, engine, dense), neuron)
 
     def own(x, w):
-        return spiking_synapses(Synapse(x, w), None, neuron, engine.scans, engine.events)
+        return engine.spikes([Synapse(x, w)], neuron)
 
     compare(reference, own, [x, w], dtype, generator)
 
@@ -161,7 +181,7 @@ def test_pool(engine, dtype, neuron, generator, size):
     expected = avg_pool2d(x.flatten(0, 1), size).shape[1:]
 
     def own(x):
-        out = lean_pool(x, size, 1.0, neuron.delay, engine.scans)
+        out = engine.pool(x, size, 1.0, neuron.delay)
         assert out.shape[2:] == expected
         return out
 
