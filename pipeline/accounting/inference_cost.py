@@ -24,6 +24,7 @@ class Cost:
 
 
 def trunk_macs(plan: BlockPlan) -> int:
+    """Multiply-accumulates per image and time step of a block's trunk."""
     return sum(layer.macs for layer in plan.trunk)
 
 

@@ -57,15 +57,22 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 text."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, content: Any) -> None:
+    """Write JSON with sorted keys; its bytes depend on the content alone."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_json(path: Path | str) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: missing or damaged.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -90,6 +97,11 @@ def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
+    """The arrays of an npz.
+
+    Raises:
+        UserError: missing or damaged, or a member is.
+    """
     try:
         # Opened here, since numpy leaves its own file open where the zip is damaged.
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
@@ -112,6 +124,11 @@ def write_tensors(path: Path | str, tensors: Mapping[str, np.ndarray], metadata:
 
 
 def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        UserError: missing or damaged.
+    """
     try:
         return safetensors.numpy.load_file(path)
     except FileNotFoundError as error:
@@ -130,8 +147,10 @@ def file_digest(path: Path | str) -> str:
 
 
 def missing(path: Path | str) -> UserError:
+    """What to say of an artifact that is not there."""
     return UserError(f"{path}: missing; run `dvc repro` (or `dvc checkout`) to make it")
 
 
 def damaged(path: Path | str, why: object) -> UserError:
+    """What to say of an artifact that cannot be read."""
     return UserError(f"{path}: cannot be read ({why}); delete it and run `dvc repro`, or restore it with `dvc checkout`")

@@ -49,6 +49,7 @@ class Folders:
 
     @property
     def reports(self) -> Path:
+        """Tables, figures, checks and the page of the run in force."""
         return self.root / "reports"
 
     @property

@@ -48,10 +48,16 @@ class Encoder:
         return np.clip(normalised / self.scale, -1, 1) * np.float32(self.rate)
 
     def save(self, path: Path) -> None:
+        """Write the statistics as JSON."""
         write_json(path, {name: getattr(self, name) for name in self.__dataclass_fields__})
 
     @classmethod
     def load(cls, path: Path) -> "Encoder":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: missing or damaged.
+        """
         content = read_json(path)
         try:
             return cls(**{**content, "mean": tuple(content["mean"]), "std": tuple(content["std"])})

@@ -44,6 +44,7 @@ class Events(NamedTuple):
 
     @property
     def layout(self) -> ctypes.Array:
+        """Height, width, events' channels, kernel and stride, as the kernels take them."""
         channels, height, width = self.shape
         return (ctypes.c_int64 * 5)(height, width, channels * (1 + self.signed), self.size, self.stride)
 
