@@ -18,6 +18,7 @@ FLOW = (
     "config", "reporting",
 )  # fmt: skip
 PICTURE = ROOT / "docs" / "rooms.svg"
+STYLE = {"font.family": "DejaVu Sans", "font.size": 8, "svg.hashsalt": "rooms", "svg.fonttype": "none"}
 BLUE, GREY = "#0072B2", "#dddddd"
 
 
@@ -44,7 +45,7 @@ def sentence(name: str) -> str:
 def draw() -> Figure:
     """The picture."""
     found = imports()
-    with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 8, "svg.hashsalt": "rooms"}):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.5, 4.6), layout="constrained")
         axis = figure.subplots()
         for row, name in enumerate(FLOW):
@@ -72,7 +73,7 @@ def main() -> None:
     """Write docs/rooms.svg."""
     figure = draw()
     FigureCanvasSVG(figure)
-    with mpl.rc_context({"svg.hashsalt": "rooms"}):
+    with mpl.rc_context(STYLE):
         figure.savefig(PICTURE, format="svg", metadata={"Date": None, "Creator": None})
 
 
