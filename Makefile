@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers repro test test-faults lint validate benchmark clean
+.PHONY: help setup peers repro test test-faults lint validate benchmark gpu-check generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,14 @@ peers: setup ## install SpikingJelly, snnTorch and Norse into .venv; `make test`
 
 benchmark: peers ## this project beside SpikingJelly, snnTorch and Norse
 	python -m benchmarks.throughput
+
+gpu-check: ## on a machine with a GPU: kernels, agreement with the CPU, speed, hours that the paper's experiments would take
+	$(BIN)/python -m benchmarks.gpu_check
+
+generate: setup ## make dvc.yaml, docs/parameters.md and the picture of the rooms from the code
+	python -m tools.dvc_yaml
+	python -m tools.parameters_page
+	python -m tools.rooms
 
 clean: ## remove what a run makes; the DVC cache stays
 	rm -rf runs data/prepared .resume

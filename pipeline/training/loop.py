@@ -67,12 +67,14 @@ class Job:
 def fit(
     compute: Compute, training: TrainingParams, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
     seed: int, checkpoint: Checkpoint | None = None, validate: Callable[[Block], float] | None = None,
+    deadline: float | None = None,
 ) -> list[EpochRow]:  # fmt: skip
     """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch.
 
     Each epoch visits every image once, in an order drawn from the generator (seed, "order", name, epoch); mini-batches
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
-    over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`.
+    over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`. After the
+    first epoch that ends behind `deadline` (of `time.monotonic`) it stops.
     """
     job = Job(compute, training, compute.place(block), name, seed)
     optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate, fused=True)
@@ -94,6 +96,8 @@ def fit(
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
         compute.fabric.barrier()
+        if deadline is not None and time.monotonic() > deadline:
+            break
     return history
 
 
