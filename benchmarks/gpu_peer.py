@@ -15,7 +15,7 @@ import torch
 from spikingjelly.activation_based import functional, neuron, surrogate
 from torch import Tensor, nn
 
-from benchmarks.gpu_networks import CLASSES, DEVICE, IMAGE, NETWORKS, STEPS, peak_gb, resnet, seconds
+from benchmarks.gpu_networks import CLASSES, DEVICE, IMAGE, NETWORKS, STEPS, at_what_fits, peak_gb, resnet, seconds
 from pipeline.network.plan import LayerPlan, plan_blocks
 from pipeline.network.walk import walk
 
