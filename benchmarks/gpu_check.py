@@ -67,6 +67,7 @@ def machine() -> dict[str, Any]:
 
 def agreement() -> list[dict[str, Any]]:
     """Spikes of every layer and gradients of every weight on the GPU against the reference on the CPU, a quarter of the width."""
+    torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32, as in every training
     design, steps, images = resnet(16, 256), 25, 8
     prepared, encoder = random_images(images, steps)
     feed, rows = EncodedFeed(prepared, encoder, "train"), np.arange(images)
@@ -216,7 +217,7 @@ def _rate(design: Design, frozen: list[str], trained: list[str], classes: int) -
 
 def kernels(limit: float) -> dict[str, Any]:
     """The kernels' tests on the device."""
-    tests = ["tests/neuron/test_triton.py", "tests/encoding/test_device_poisson.py"]
+    tests = ["tests/neuron/test_triton.py", "tests/encoding/test_device_poisson.py", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-s", *tests], capture_output=True, text=True, timeout=limit, check=False

@@ -42,14 +42,23 @@ class Network(nn.Module):
         """Logits `[B, K]` of input `[T, B, C, H, W]`: the mean over time of the output layer."""
         outputs = walk(self.plans, {"b0": spikes}, self._layer)
         flat = outputs[self.plans[-1].key].flatten(2)
-        return self.out(self.fire(self.hidden(flat))).mean(0)
+        return self.out(_fired(self.fire, self.hidden(flat))).mean(0)
 
     def _layer(self, layer: LayerPlan, inputs: list[Tensor]) -> Tensor:
         current = None
         for x, one in zip(inputs, layer.inputs, strict=True):
             own = self.synapses[f"{layer.name}{one.weight}"](x.flatten(0, 1)).unflatten(0, x.shape[:2])
             current = own if current is None else current + own
-        return self.neurons[layer.name](current)
+        return _fired(self.neurons[layer.name], current)
+
+
+def _fired(neurons: nn.Module, current: Tensor | None) -> Tensor:
+    """Its fused kernels want float32 potentials beside bfloat16 currents; left alone, they take the current's dtype."""
+    if current is None:
+        raise ValueError("a layer without inputs")
+    neurons.v = torch.zeros_like(current[0], dtype=torch.float32)
+    spikes: Tensor = neurons(current)
+    return spikes
 
 
 def _firing() -> nn.Module:
