@@ -28,7 +28,8 @@ def tiny_content() -> dict:
     content["deepest"] = "b3"
     content["training"] |= {"epochs": 6}
     content["inference"] |= {"theta_conf": [0.3, 0.5, 1.0], "sample_images": 20, "latency_repeats": 1}
-    content["partition"] |= {"threshold": {"mode": "relative", "value": 0.3}, "no_hard_class": "stop", "no_easy_class": "continue"}
+    content["partition"] |= {"threshold": {"mode": "relative", "value": 0.3}}
+    content["partition"] |= {"no_hard_class": "stop", "no_easy_class": "continue"}
     content["compute"] |= {"device": "cpu"}
     return content
 

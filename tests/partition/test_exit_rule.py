@@ -52,7 +52,8 @@ def test_confidence_and_hard_probability_by_hand():
 
 
 def test_refinement_changes_the_prediction_and_not_the_confidence():
-    decision = exit_rule(np.zeros((1, 2), np.float32), vote([[0, LN9]], hcd=[0.1], **(HCD | {"easy": (0,), "hard": (1,)})), 1.0, False)
+    one = vote([[0, LN9]], hcd=[0.1], low=0.2, high=0.6, easy=(0,), hard=(1,))
+    decision = exit_rule(np.zeros((1, 2), np.float32), one, 1.0, False)
     assert decision.prediction.tolist() == [0]
     assert decision.confidence.tolist() == pytest.approx([0.9])
 
@@ -139,8 +140,8 @@ def test_replay_by_hand():
     assert exits.prediction.tolist() == [0, 1, 2, 3, 2]
     e = np.exp
     # Where each image left: image 3 among classes 2 and 3 with sums 2 and 1 + 2, image 4 with 2 and 1.5.
-    confidence = [e(9) / (e(9) + 3), e(2) / (2 * e(2) + 2), e(11) / (e(11) + e(2) + 2), e(3) / (e(3) + e(2)), e(2) / (e(2) + e(1.5))]
-    assert exits.confidence.tolist() == pytest.approx(confidence)
+    over = [e(9) + 3, 2 * e(2) + 2, e(11) + e(2) + 2, e(3) + e(2), e(2) + e(1.5)]
+    assert exits.confidence.tolist() == pytest.approx(np.array([e(9), e(2), e(11), e(3), e(2)]) / over)
     assert exits.hard_probability.tolist() == pytest.approx([np.nan, 0.1, 0.9, 0.9, 0.9], nan_ok=True)
 
 

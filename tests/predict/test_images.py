@@ -49,7 +49,7 @@ def test_a_folder_is_read_by_name_and_below_and_without_hidden_files(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(PIXELS[0, 0]).save(tmp_path / name)
     assert [str(path.relative_to(tmp_path)) for path in image_files([tmp_path])] == ["a/1.png", "a/2.png", "b.png"]
-    assert list(image_files([tmp_path / "b.png", tmp_path / "a"]))[0] == tmp_path / "b.png"
+    assert next(image_files([tmp_path / "b.png", tmp_path / "a"])) == tmp_path / "b.png"
 
 
 def test_another_size_is_resized_where_asked(tmp_path, refusal):
