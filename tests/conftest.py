@@ -92,3 +92,11 @@ def refusal():
         return message
 
     return refuse
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a finished tiny run (`tiny_run`). Only to be read, or copied."""
+    from tiny_run import make_run, tiny_content
+
+    return make_run(tmp_path_factory.mktemp("run"), tiny_content())

@@ -50,7 +50,8 @@ def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: boo
         last: whether every image leaves here.
     """
     running[:, vote.classes] += vote.logits
-    probability = softmax(running[:, vote.classes].astype(np.float32), axis=1)
+    sums = np.ascontiguousarray(running[:, vote.classes], dtype=np.float32)  # else numpy's order of sums depends on n
+    probability = softmax(sums, axis=1)
     best = probability.argmax(axis=1)
     prediction = vote.classes[best]
     confidence = probability[np.arange(len(best)), best]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.decode import OTHER_SIZE, decode, to_pixels
 
 Shape = tuple[int, int, int]
+Pixels = TypeVar("Pixels", np.ndarray, list[np.ndarray])
 HINT = "give it that size, or ask for resizing (--resize, or resize=True)"
 
 
@@ -22,16 +23,14 @@ def as_pixels(images: Any, shape: Shape, resize: bool = False) -> np.ndarray:
         UserError: nothing there, not an image, an array of another type, or another size and not to `resize`.
     """
     if isinstance(images, np.ndarray):
-        return _checked(images, shape)
+        return _some(_checked(images, shape, 4).reshape(-1, *shape))
     if isinstance(images, str | Path | Image.Image):
         images = [images]
     try:
         pixels = [_pixels(one, f"image {number}", shape, resize) for number, one in enumerate(_flat(images))]
     except UserError as error:
         raise UserError(str(error).replace(OTHER_SIZE, HINT)) from error
-    if not pixels:
-        raise UserError("no images were given; name a file, or a folder that holds some")
-    return np.stack(pixels)
+    return np.stack(_some(pixels))
 
 
 def image_files(paths: Iterable[str | Path]) -> Iterator[Path]:
@@ -66,14 +65,19 @@ def _pixels(image: Any, name: str, shape: Shape, resize: bool) -> np.ndarray:
         return decode(image.read_bytes, str(image), shape, resize)
     if isinstance(image, Image.Image):
         return to_pixels(image, name, shape, resize)
-    return _checked(np.asarray(image), shape)[0]
+    return _checked(np.asarray(image), shape, 3)
 
 
-def _checked(array: np.ndarray, shape: Shape) -> np.ndarray:
-    whole = array[None] if array.ndim == 3 else array
-    if whole.dtype != np.uint8 or whole.shape[1:] != shape:
+def _checked(array: np.ndarray, shape: Shape, axes: int) -> np.ndarray:
+    if array.dtype != np.uint8 or array.shape[-3:] != shape or array.ndim > axes:
         wanted = ", ".join(map(str, shape))
         raise UserError(
-            f"images: an array of {whole.dtype} {list(array.shape)} where uint8 [n, {wanted}] is needed (0 to 255); convert it"
+            f"images: an array of {array.dtype} {list(array.shape)} where uint8 [n, {wanted}] is needed (0 to 255); convert it"
         )
-    return whole
+    return array
+
+
+def _some(pixels: Pixels) -> Pixels:
+    if not len(pixels):
+        raise UserError("no images were given; name a file, or a folder that holds some")
+    return pixels

@@ -72,7 +72,7 @@ class Network:
         noise = np.arange(len(pixels)) if rows is None else np.asarray(rows, dtype=np.int64)
         if noise.shape != (len(pixels),) or (noise < 0).any():
             raise UserError(f"rows: {len(noise)} where there are {len(pixels)} images; give each image one row, 0 or above")
-        chosen = self.theta_conf if theta_conf is None else _checked(theta_conf, len(self.blocks))
+        chosen = self.theta_conf if theta_conf is None else checked_thresholds(theta_conf, len(self.blocks), len(self.cost.plans))
         runner = ConditionalRunner(self.blocks, chosen, len(self.class_names), self.compute)
         exits = runner.run(_PixelFeed(pixels, noise, self.encoder), np.arange(len(pixels)))
         costs = np.array([cost.macs for cost in self.cost.exit_costs(self.method)])
@@ -84,10 +84,16 @@ class Network:
         )  # fmt: skip
 
 
-def _checked(theta_conf: float | list[float], blocks: int) -> list[float]:
-    found = thresholds(theta_conf, blocks)
-    if len(found) < blocks or not all(0 <= value <= 1 for value in found):
-        raise UserError(f"theta_conf: {theta_conf} where one number from 0 to 1, or {blocks} of them, is needed; correct it")
+def checked_thresholds(theta_conf: float | list[float], exits: int, blocks: int) -> list[float]:
+    """theta_conf of each of a network's `exits`; of a list that has one for each of the run's `blocks`, the first ones.
+
+    Raises:
+        UserError: a list of another length, or a value that is not from 0 to 1.
+    """
+    found = thresholds(theta_conf, exits)
+    count = len(theta_conf) if isinstance(theta_conf, list) else exits
+    if count not in (exits, blocks) or not all(0 <= value <= 1 for value in found):
+        raise UserError(f"theta_conf: {theta_conf} where one number from 0 to 1, or {exits} of them, is needed; correct it")
     return found
 
 

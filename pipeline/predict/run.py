@@ -9,10 +9,10 @@ from pipeline.base.errors import UserError
 from pipeline.base.folders import METHODS, Folders
 from pipeline.base.parameters import Parameters, load_parameters
 from pipeline.inference.networks import load_exit_blocks
-from pipeline.inference.params import InferenceParams, thresholds
+from pipeline.inference.params import InferenceParams
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.predict.network import Network
+from pipeline.predict.network import Network, checked_thresholds
 from pipeline.training.context import Context
 from pipeline.training.params import ComputeParams, HcdParams
 from pipeline.training.stored import WEIGHTS
@@ -38,7 +38,7 @@ class Run:
         `theta_conf` replaces the run's own: one number, or one per block.
 
         Raises:
-            UserError: no such method, no trained weights, or files that are missing or damaged.
+            UserError: no such method, no trained weights, thresholds that do not fit, or files that are missing or damaged.
         """
         if method not in METHODS:
             raise UserError(f"network {method!r}: must be one of {', '.join(METHODS)}")
@@ -46,9 +46,10 @@ class Run:
         context = self._context
         blocks = load_exit_blocks(context, method)
         chosen = self._parameters.inference.theta_conf if theta_conf is None else theta_conf
+        theta_conf = checked_thresholds(chosen, len(blocks), len(context.params.blocks))
         steps, manifest = context.encoder.time_steps, context.manifest
         return Network(
-            method, blocks, thresholds(chosen, len(blocks)), list(manifest.class_names), manifest.image_shape, context.encoder,
+            method, blocks, theta_conf, list(manifest.class_names), manifest.image_shape, context.encoder,
             NetworkCost.of_run(self.folders, context.params, steps, manifest), context.compute,
         )  # fmt: skip
 

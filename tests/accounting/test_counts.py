@@ -5,11 +5,17 @@ import pytest
 import torch
 from networks import build_block, plan_blocks
 
-from pipeline.accounting import steps
+from pipeline.accounting.account_stage import PAPER_SCALE, _table
 from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
-from pipeline.accounting.training_memory import classifier_weights, saved_bytes, state_bits, weight_count
+from pipeline.accounting.measured import saved_bytes
+from pipeline.accounting.network_cost import NetworkCost
+from pipeline.accounting.papers_network import papers_training_memory
+from pipeline.accounting.training_memory import classifier_weights, state_bits, weight_count
+from pipeline.base.folders import Folders
 from pipeline.config import load_params
+from pipeline.data.prepared import Manifest
 from pipeline.neuron.levels import level_bytes
+from pipeline.training.assignment import Assignment
 from tools.imports import ROOT
 
 # conv 3x3, 1 -> 4 channels on 8x8; pool 2; hidden 6.        residual unit 4 -> 8 on 4x4, stride 2; hidden 5.
@@ -63,6 +69,30 @@ def test_inference_costs(plans):
     assert whole.memory_bits == 32 * (B1_WEIGHTS + B2_WEIGHTS + last_classifier)
 
 
+def test_residual_inputs_cost_weights_and_operations(make_params):
+    plain = list(plan_blocks(make_params(LAYERS), 1).values())
+    more = list(plan_blocks(make_params(LAYERS | {"blocks.b3.residual": ["b1"]}), 1).values())
+    # b1 hands on 4 channels of 4x4; block 3's first convolution takes them to 8 channels of 2x2, each through one weight.
+    assert weight_count(more) - weight_count(plain) == 4 * 8
+    assert state_bits(more, 10, False) == state_bits(plain, 10, False)
+    assert end_to_end_cost(more, 10, 7).macs - end_to_end_cost(plain, 10, 7).macs == 7 * 4 * 8 * 2 * 2
+
+
+def test_the_cost_of_a_run_is_that_of_what_it_built(make_params, folder):
+    params, folders = make_params(LAYERS), Folders()
+    manifest = Manifest("digits", [str(c) for c in range(10)], (1, 8, 8), {}, {})
+    Assignment(True, None, list(range(10)), None).save(folders.block("b0"))
+    Assignment(True, None, [1, 2, 3], [1]).save(folders.block("b1"))
+    Assignment(False, "enough", [], None).save(folders.block("b2"))
+    cost = NetworkCost.of_run(folders, params, 7, manifest)
+    assert (cost.built, cost.classes) == (["b1", "b2"], {"b1": 10, "b2": 3})
+    plans = list(cost.plans.values())
+    assert cost.exit_costs("bloctrain") == exit_costs(plans[:2], [10, 3], [False, True], 7)
+    assert cost.exit_costs("bloctrain_base") == exit_costs(plans, [10] * 3, [False] * 3, 7)
+    assert cost.exit_costs("end_to_end") == [cost.end_to_end()] == [end_to_end_cost(plans, 10, 7)]
+    assert cost.chain("b2") == plans[:2]
+
+
 @pytest.mark.parametrize(("precision", "bytes_of"), [("32", lambda count: 4 * count), ("bf16", level_bytes)])
 def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision, bytes_of):
     params = make_params(LAYERS | {"compute.kernel": "lean", "compute.precision": precision})
@@ -77,11 +107,10 @@ def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision
     assert potentials + input_bits <= saved <= potentials + input_bits + readout
 
 
-def test_the_papers_network_is_counted_by_its_own_parameters(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    steps._paper_training_memory(tmp_path / "paper.csv")
+def test_the_papers_network_is_counted_by_its_own_parameters(tmp_path):
+    papers_training_memory(ROOT / PAPER_SCALE, tmp_path / "paper.csv")
     table = pd.read_csv(tmp_path / "paper.csv")
-    plans = list(plan_blocks(load_params(steps.PAPER_SCALE), 3).values())
+    plans = list(plan_blocks(load_params(ROOT / PAPER_SCALE), 3).values())
     weights, bits = weight_count(plans) + classifier_weights(plans[2], 10, False), state_bits(plans, 10, False)
     assert table["total_mb"].iloc[-1] == pytest.approx((32 * weights + 64 * 100 * bits) / 8e6)
     assert list(table["reduction"]) == pytest.approx(list(table["total_mb"].iloc[-1] / table["total_mb"]))
@@ -95,4 +124,4 @@ def test_the_papers_network_is_counted_by_its_own_parameters(tmp_path, monkeypat
 def test_a_table_that_cannot_be_read_is_one_line(content, tmp_path, refusal):
     if content is not None:
         (tmp_path / "table.csv").write_bytes(content.encode("latin-1"))
-    assert refusal(steps._table, tmp_path / "table.csv").startswith(f"{tmp_path / 'table.csv'}: ")
+    assert refusal(_table, tmp_path / "table.csv").startswith(f"{tmp_path / 'table.csv'}: ")

@@ -45,8 +45,8 @@ def test_classifier_spikes_count_every_output(make_params):
         weight[0, 0, 1, 1] = 2.0  # the place itself fires once (threshold 1, soft reset leaves potential for a second spike)
         block.hidden.weight.zero_()
     spikes = spikes_at((0, 3, 3), steps=1)
-    operations, out = synaptic_operations(block, spikes)
-    fired = int(out.sum())
+    operations, bundle = synaptic_operations(block, spikes)
+    fired = int(bundle["b1"].sum())
     assert fired == 1
     assert operations.tolist() == [9 * 1 + fired * 7 + 0 * (10 + 1)]
 
@@ -64,3 +64,17 @@ def test_counts_above_256_are_exact_in_bfloat16(make_params):
     with torch.autocast("cpu", torch.bfloat16):
         operations, _ = synaptic_operations(block, spikes)
     assert operations.tolist() == [9 * 512 + 301 * 9 * 4]
+
+
+def test_residual_inputs_are_counted_where_they_arrive(make_params):
+    conv = [{"kind": "conv", "channels": 2}]
+    changes = {"data.image_size": 6, "blocks.b1.layers": conv, "blocks.b2.layers": conv, "blocks.b3.layers": conv}
+    changes |= {f"blocks.{key}.hidden": 0 for key in ("b1", "b2", "b3")} | {"blocks.b3.residual": ["b1"]}
+    block = build_block(make_params(changes), ["b3"], 1, 10, False, "test")
+    with torch.no_grad():
+        for weight in block.trunk.parameters():
+            weight.zero_()
+    before, earlier = spikes_at((0, 3, 3)).repeat(1, 1, 2, 1, 1), spikes_at((0, 0, 0)).repeat(1, 1, 2, 1, 1)
+    operations, bundle = synaptic_operations(block, {"b2": before, "b1": earlier})
+    assert operations.tolist() == [2 * 9 * 2 + 2 * 1 * 2]  # two channels each; a 1x1 convolution reaches one place
+    assert set(bundle) == {"b1", "b2", "b3"}

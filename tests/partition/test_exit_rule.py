@@ -15,8 +15,8 @@ def vote(logits, classes=None, hcd=None, low=None, high=None, easy=(), hard=()):
 
 def decide(one, theta_conf=0.9, last=False, running=None, classes=4):
     running = np.zeros((len(one.logits), classes), np.float32) if running is None else running
-    leaves, prediction = exit_rule(running, one, theta_conf, last)
-    return leaves.tolist(), prediction.tolist()
+    decision = exit_rule(running, one, theta_conf, last)
+    return decision.leaves.tolist(), decision.prediction.tolist()
 
 
 # Two classes, logit difference ln 9: probability 0.9.
@@ -41,6 +41,21 @@ def test_theta_conf_1_means_that_the_probability_rounds_to_1_in_float32():
 
 def test_a_theta_conf_that_rounds_to_1_is_1():
     assert decide(vote([[0, 15.0], [0, 18.0]]), 0.99999999999, classes=2)[0] == [False, True]
+
+
+def test_confidence_and_hard_probability_by_hand():
+    one = vote([[0, np.log(3)], [np.log(9), 0], [0, 0]], hcd=[0.7, 0.1, 0.5], low=0.2, high=0.6, easy=(0,), hard=(1,))
+    decision = exit_rule(np.zeros((3, 2), np.float32), one, 0.9, False)
+    assert decision.confidence.tolist() == pytest.approx([0.75, 0.9, 0.5])
+    assert decision.hard_probability.tolist() == pytest.approx([0.7, 0.1, 0.5])
+    assert decision.confidence.dtype == decision.hard_probability.dtype == np.float32
+
+
+def test_refinement_changes_the_prediction_and_not_the_confidence():
+    one = vote([[0, LN9]], hcd=[0.1], low=0.2, high=0.6, easy=(0,), hard=(1,))
+    decision = exit_rule(np.zeros((1, 2), np.float32), one, 1.0, False)
+    assert decision.prediction.tolist() == [0]
+    assert decision.confidence.tolist() == pytest.approx([0.9])
 
 
 # Classes 0 and 1 easy, 2 and 3 hard; nobody is confident; theta_low 0.2, theta_high 0.6.
@@ -88,10 +103,12 @@ def test_logits_add_up_class_by_class_and_softmax_runs_over_the_blocks_classes()
     running = np.array([[50, 1, 0, 2]], np.float32)
     # Columns of this block: class 3, then class 1. Class 0's 50 must not matter, neither must the column order.
     one = vote([[1.0, 4.5]], classes=[3, 1])
-    leaves, prediction = exit_rule(running, one, 0.9, False)
+    decision = exit_rule(running, one, 0.9, False)
     assert running.tolist() == [[50, 5.5, 0, 3]]
-    assert prediction.tolist() == [1]
-    assert leaves.tolist() == [True]  # 1 / (1 + exp(-2.5)) = 0.924
+    assert decision.prediction.tolist() == [1]
+    assert decision.leaves.tolist() == [True]
+    assert decision.confidence.tolist() == pytest.approx([1 / (1 + np.exp(-2.5))])  # 0.924
+    assert np.isnan(decision.hard_probability).all()
 
 
 def test_refinement_looks_at_the_easy_classes_among_permuted_columns():
@@ -121,11 +138,16 @@ def test_replay_by_hand():
     # confident at 2. 3: 2 : 1 + 2 at block 3: class 3. 4: 2 : 1.5 at block 3: class 2; its own logits alone would tie.
     assert exits.exit_block.tolist() == [1, 2, 2, 3, 3]
     assert exits.prediction.tolist() == [0, 1, 2, 3, 2]
+    e = np.exp
+    # Where each image left: image 3 among classes 2 and 3 with sums 2 and 1 + 2, image 4 with 2 and 1.5.
+    over = [e(9) + 3, 2 * e(2) + 2, e(11) + e(2) + 2, e(3) + e(2), e(2) + e(1.5)]
+    assert exits.confidence.tolist() == pytest.approx(np.array([e(9), e(2), e(11), e(3), e(2)]) / over)
+    assert exits.hard_probability.tolist() == pytest.approx([np.nan, 0.1, 0.9, 0.9, 0.9], nan_ok=True)
 
 
 def test_guard_without_sums_the_predictions_differ():
     last = three_blocks()[2]
-    alone = exit_rule(np.zeros((5, 4), np.float32), last, 0.9, True)[1]
+    alone = exit_rule(np.zeros((5, 4), np.float32), last, 0.9, True).prediction
     assert alone[2] == 3
     assert replay(three_blocks(), [0.9] * 3, 4).prediction[2] == 2
 
@@ -143,6 +165,8 @@ def test_replay_does_not_change_its_input():
 
 def test_each_block_has_its_own_theta_conf():
     assert replay(three_blocks(), [0.5, 0.9, 0.9], 4).exit_block.tolist() == [1, 1, 1, 1, 1]
+    assert replay(three_blocks(), [1.0, 0.0, 0.9], 4).exit_block.tolist() == [2, 2, 2, 2, 2]
+    assert replay(three_blocks(), [1.0, 1.0, 0.0], 4).exit_block.tolist() == [3, 2, 3, 3, 3]
 
 
 def algorithm_3(votes, theta_conf, classes):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from pipeline.partition.hcd import calibrate, fit_separate
 from scipy.special import expit, logit
 
+from pipeline.partition.calibration import calibrate
+from pipeline.partition.detector import fit_separate
 from pipeline.training.params import HcdParams
 
 
@@ -16,10 +17,10 @@ def test_calibration_by_hand():
     logits, is_hard = logit(np.concatenate([easy, hard])).astype(np.float32), np.arange(13) >= 3
     found = calibrate(logits, is_hard, params(0.8, 0.9))
     # 8 of 10 hard images reach 0.15, 9 of them 0.10.
-    assert found["theta_high"] == pytest.approx(0.15)
-    assert found["theta_low"] == pytest.approx(0.10)
-    assert found["chosen"]["hard_images_below_theta_high"] == pytest.approx(0.2)
-    assert found["chosen"]["easy_images_below_theta_high"] == pytest.approx(2 / 3)
+    assert found.theta_high == pytest.approx(0.15)
+    assert found.theta_low == pytest.approx(0.10)
+    assert found.chosen["hard_images_below_theta_high"] == pytest.approx(0.2)
+    assert found.chosen["easy_images_below_theta_high"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 20, 100, 333])
@@ -31,7 +32,7 @@ def test_calibration_keeps_its_promises(count, keep, spare):
     found = calibrate(logits, is_hard, params(keep, spare))
     hard = expit(logits[is_hard])
     # As exit_rule compares them: in float32, strictly below leaves.
-    high, low = np.float32(found["theta_high"]), np.float32(found["theta_low"])
+    high, low = np.float32(found.theta_high), np.float32(found.theta_low)
     assert (hard >= high).mean() >= keep
     assert (hard >= low).mean() >= spare
     assert low <= high
@@ -41,19 +42,19 @@ def test_calibration_keeps_its_promises(count, keep, spare):
 
 def test_ties_are_kept_together():
     found = calibrate(np.zeros(20, np.float32), np.arange(20) < 10, params(0.5, 0.9))
-    assert (found["theta_low"], found["theta_high"]) == (0.5, 0.5)
-    assert found["chosen"]["hard_images_below_theta_high"] == 0
+    assert (found.theta_low, found.theta_high) == (0.5, 0.5)
+    assert found.chosen["hard_images_below_theta_high"] == 0
 
 
 @pytest.mark.parametrize("kind", [True, False])
 def test_one_kind_of_class_means_that_the_hcd_never_decides(kind):
     found = calibrate(np.linspace(-5, 5, 9), np.full(9, kind), params())
-    assert (found["theta_low"], found["theta_high"]) == (0.0, 0.0)
-    assert "one kind" in found["chosen"]["note"]
+    assert (found.theta_low, found.theta_high) == (0.0, 0.0)
+    assert "one kind" in found.chosen["note"]
 
 
 def test_no_images_mean_that_the_hcd_never_decides():
-    assert calibrate(np.zeros(0), np.zeros(0, bool), params())["theta_high"] == 0.0
+    assert calibrate(np.zeros(0), np.zeros(0, bool), params()).theta_high == 0.0
 
 
 def test_separate_fit_tells_separable_images_apart():
