@@ -54,11 +54,26 @@ def test_without_the_event_kernels_alone(monkeypatch, compiled, refusal):
     assert "compute.kernel is events but g++ failed" in refusal(choose, "events", "cpu", "bf16")
 
 
-def test_on_cuda(refusal):
+def test_on_cuda_without_triton(monkeypatch, refusal):
+    monkeypatch.setattr(choice, "triton_trouble", lambda: "triton is not installed")
     found = choose("auto", "cuda", "bf16")
     assert (found.scans, found.name, found.device, found.dtype) == (scans, "lean", "cuda", torch.bfloat16)
-    assert "compiled kernels are for CPUs" in found.line
-    assert "compiler" not in refusal(choose, "fused", "cuda")
+    assert "triton is not installed" in found.line
+    line = refusal(choose, "triton", "cuda")
+    assert line == "params.yaml: compute.kernel is triton but triton is not installed; change that, or use kernel: auto"
+    for kernel in ("fused", "events"):
+        assert f"compute.kernel is {kernel} but compiled kernels are for CPUs" in refusal(choose, kernel, "cuda")
+    assert choose("lean", "cuda").line == "neurons: lean scans in torch operations (compute.kernel: lean)"
+
+
+def test_on_cuda_with_triton(monkeypatch):
+    pytest.importorskip("triton")
+    from pipeline.neuron.triton import scans as triton_scans
+
+    monkeypatch.setattr(choice, "triton_trouble", lambda: "")
+    for kernel in ("auto", "triton"):
+        found = choose(kernel, "cuda", "bf16")
+        assert (found.scans, found.name, found.device, found.dtype) == (triton_scans, "triton", "cuda", torch.bfloat16)
 
 
 @pytest.mark.parametrize(("precision", "name", "dtype"), [("32", "fused", torch.float32), ("bf16", "events", torch.bfloat16)])
