@@ -1,32 +1,104 @@
-"""At what scale a run was made, and whether that is the paper's."""
+"""At what scale a run was made: the facts of it that readers of a result need, in a form that can be stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Params
 from pipeline.network.params import PoolLayer
-from pipeline.reporting.paper import read_claims_file
 from pipeline.reporting.results import Results
 
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits", "image_folder": "image folder"}
-STAND_INS = ("digits", "image_folder")
-"""Data that is not the paper's: a claim may show its direction there, never its value."""
-EXPERIMENTS = {
-    "cifar10_resnet9": ("cifar10", "ResNet-9", "CIFAR-10 ResNet-9"),
-    "cifar100_resnet11": ("cifar100", "ResNet-11", "CIFAR-100 ResNet-11"),
-    "cifar100_vgg16": ("cifar100", "VGG-16", "CIFAR-100 VGG-16"),
-}
-"""Data source, network family and printed name of each section of the paper's results."""
-WIDTHS = {
-    "ResNet-9": (64, 128, 256, 512),
-    "VGG9-like": (64, 128, 256, 512),
-    "ResNet-11": (64, 128, 256, 512, 512),
-    "VGG-16": (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512),
-}
-"""Channels per layer or residual unit, of the networks that the paper builds on: Lee et al. 2020, Simonyan and Zisserman 2014."""
-SIDE = 32
-"""Both CIFAR sets are 32x32 pixels."""
+"""How tables call the data sets."""
 TEST_PICKED = "hard classes picked on the test set"
+"""The mark of results that rest on a leak, as the paper's of VGG-16 do."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What was run. `images` are those that each method was trained on; `amount` measures the size of the experiment: channels
+    of the first layer x time steps x epochs x training images. `partition` holds source, metric, mode, value and threshold, the
+    accuracy (0..1) that the hardness threshold came to after block 1. `theta_conf` is a number, or a list if blocks differ.
+    `equal_learning_rates`: whether block 1 and end-to-end train alike."""
+
+    dataset: str
+    image_size: int
+    first_layer_channels: int
+    time_steps: int
+    epochs: int
+    images: dict[str, int]
+    test_images: int
+    family: str
+    blocks: int
+    shortcuts: bool
+    init_gain: float
+    seed: int
+    equal_learning_rates: bool
+    amount: int
+    theta_conf: float | list[float]
+    partition: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def data(self) -> str:
+        """The data set's name as tables print it."""
+        return DATASETS[self.dataset]
+
+    @property
+    def test_picked(self) -> str:
+        """TEST_PICKED where it applies, else nothing."""
+        return TEST_PICKED if self.partition["source"] == "test" else ""
+
+    def text(self, method: str = "bloctrain") -> str:
+        """One line: source, first-layer width, time steps, epochs, images trained on."""
+        return scale_text(
+            self.data, self.image_size, self.first_layer_channels, self.time_steps, self.epochs, self.images[method]
+        )
+
+
+def scale_text(data: str, side: int, width: int, steps: int, epochs: int, images: int) -> str:
+    """The words for a scale, ours or the paper's."""
+    return f"{data} {side}x{side}, first layer {width} channels, {steps} time steps, {epochs} epochs, {images} images"
+
+
+def scale_of(results: Results) -> Scale:
+    """The scale of the run in force."""
+    params, block = results.params, results.blocks[0]
+    width, steps, epochs = channels(params)[0], params.encoding.time_steps, params.training.epochs
+    threshold = params.partition.threshold
+    return Scale(
+        dataset=results.dataset,
+        image_size=params.data.image_size,
+        first_layer_channels=width,
+        time_steps=steps,
+        epochs=epochs,
+        images={method: results.trained_on(method) for method in ("bloctrain", "bloctrain_base", "end_to_end")},
+        test_images=results.images("test"),
+        family=family(params),
+        blocks=len(results.blocks),
+        shortcuts=params.network.shortcuts,
+        init_gain=params.network.init_gain,
+        seed=params.seed,
+        equal_learning_rates=equal_learning_rates(params),
+        amount=width * steps * epochs * params.data.split.train,
+        theta_conf=theta_conf(params),
+        partition={
+            "source": params.partition.source,
+            "metric": params.partition.metric,
+            "mode": threshold.mode,
+            "value": threshold.value,
+            "threshold": block.threshold,
+        },
+    )
+
+
+def equal_learning_rates(params: Params) -> bool:
+    """Whether block 1 and the end-to-end networks have the same learning rate, so that at depth 1 they are trained alike."""
+    return params.blocks["b1"].learning_rate == params.baselines.end_to_end_learning_rate
+
+
+def theta_conf(params: Params) -> float | list[float]:
+    """The confidence threshold of inference: one number where all blocks have the same."""
+    theta = params.inference.theta_conf
+    return theta[0] if isinstance(theta, list) and len(set(theta)) == 1 else theta
 
 
 def channels(params: Params) -> tuple[int, ...]:
@@ -41,98 +113,5 @@ def family(params: Params) -> str:
     connected = 2 if params.blocks[params.deepest].hidden else 1
     if convolutions == 13 and connected == 1:
         return "VGG-16"
-    depth = convolutions + connected
-    if any(layer.kind == "residual" for layer in layers) and params.network.shortcuts:
-        return f"ResNet-{depth}"
-    return f"VGG{depth}-like"
-
-
-def section_of(params: Params, data: str) -> str | None:
-    """The paper's section whose network this is, on its data or on a stand-in; None if there is none."""
-    for section, (source, network, _) in EXPERIMENTS.items():
-        if family(params) == network and data in (source, *STAND_INS):
-            return section
-    return None
-
-
-def same_data(data: str, section: str) -> bool:
-    return data == EXPERIMENTS[section][0]
-
-
-def paper_network(results: Results, section: str) -> bool:
-    """The paper's data, image size, network at full width, time steps and batch size: what analytic claims need."""
-    setup, params = read_claims_file()["setup"], results.params
-    return (
-        same_data(results.dataset, section)
-        and channels(params) == WIDTHS.get(family(params))
-        and params.data.image_size == SIDE
-        and params.encoding.time_steps == setup["time_steps"]
-        and params.training.batch_size == setup["batch_size"]
-    )
-
-
-def paper_training(results: Results, section: str) -> bool:
-    """`paper_network`, and the paper's epochs, learning rates, images and test set, no augmentation, dropout or schedule (it
-    mentions none), with hard classes picked where the paper picks them.
-
-    VGG-16 trains on the whole training set and picks hard classes on the test set (section 5.4).
-    """
-    setup = read_claims_file()["setup"]
-    split = setup["split"]
-    rates = setup["learning_rate"]
-    training, blocks = results.params.training, results.params.blocks
-    wanted = split["train"] + (split["validation"] if section == "cifar100_vgg16" else 0)
-    return (
-        paper_network(results, section)
-        and training.epochs >= setup["epochs"]
-        and results.params.baselines.end_to_end_learning_rate == rates["end_to_end"]
-        and all(
-            block.learning_rate == rates.get(f"block_{number}", rates["deeper"])
-            for number, block in enumerate(blocks.values(), start=1)
-        )
-        and (training.augmentation, training.dropout, training.schedule) == ("none", 0.0, "constant")
-        and results.images("train") >= wanted
-        and results.images("test") == split["test"]
-        and results.params.partition.source == ("test" if section == "cifar100_vgg16" else "validation")
-    )
-
-
-def scale_text(results: Results, method: str = "bloctrain") -> str:
-    """One line: source, first-layer width, time steps, epochs, images trained on."""
-    params = results.params
-    return (
-        f"{DATASETS[results.dataset]} {params.data.image_size}x{params.data.image_size}, "
-        f"first layer {channels(params)[0]} channels, {params.encoding.time_steps} time steps, "
-        f"{params.training.epochs} epochs, {results.trained_on(method)} images"
-    )
-
-
-def paper_scale_text(size: int, dataset: str) -> str:
-    """The paper's own scale in the same words; only for its own rows."""
-    setup = read_claims_file()["setup"]
-    width = WIDTHS["ResNet-9"][0]
-    steps, epochs = setup["time_steps"], setup["epochs"]
-    return f"{dataset} {SIDE}x{SIDE}, first layer {width} channels, {steps} time steps, {epochs} epochs, {size} images"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The paper's values that a figure of this run is drawn beside: those of the same network, or of none."""
-
-    section: str | None
-
-    @property
-    def label(self) -> str:
-        """`paper, CIFAR-10 ResNet-9`: the scale that nobody must mistake."""
-        return f"paper, {EXPERIMENTS[self.section][2]}" if self.section else "paper"
-
-    def value(self, name: str) -> Any:
-        """The value that the section states under `name`, or None."""
-        return next((entry["value"] for entry in self._entries() if entry["id"] == name), None)
-
-    def field(self, name: str, key: str) -> Any:
-        """Another field of the same entry, or None."""
-        return next((entry.get(key) for entry in self._entries() if entry["id"] == name), None)
-
-    def _entries(self) -> list[dict[str, Any]]:
-        return list(read_claims_file()[self.section]) if self.section else []
+    residual = params.network.shortcuts and any(layer.kind == "residual" for layer in layers)
+    return f"ResNet-{convolutions + connected}" if residual else f"VGG{convolutions + connected}-like"

@@ -27,17 +27,16 @@ def write_table(folder: Path, table: Table) -> None:
 
 def markdown(table: Table) -> str:
     """A Markdown document: title, table padded so that its source reads well too, notes. Numbers are set to the right."""
-    cells = [[_escaped(cell_text(cell)) for cell in row] for row in table.rows]
+    cells = [[cell_text(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in table.rows]
     header = [heading(column) for column in table.columns]
     widths = [max(3, *(len(row[i]) for row in [header, *cells])) for i in range(len(header))]
-    right = [_numeric(table, i) for i in range(len(header))]
+    right = [_numeric([row[i] for row in table.rows]) for i in range(len(header))]
     rule = ["-" * (w - 1) + ":" if number else "-" * w for w, number in zip(widths, right, strict=True)]
     body = [
         "| " + " | ".join(c.rjust(w) if number else c.ljust(w) for c, w, number in zip(row, widths, right, strict=True)) + " |"
         for row in [header, rule, *cells]
     ]
-    notes = [f"\n{note}" for note in table.notes]
-    return "\n".join([f"# {table.title}", "", *body, *notes]) + "\n"
+    return "\n".join([f"# {table.title}", "", *body, *(f"\n{note}" for note in table.notes)]) + "\n"
 
 
 def heading(column: str) -> str:
@@ -47,17 +46,11 @@ def heading(column: str) -> str:
 
 def cell_text(cell: Any) -> str:
     """A cell as a person reads it: four significant digits, thousands kept whole, nothing for None."""
-    if cell is None:
-        return ""
     if isinstance(cell, float):
         return f"{cell:.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
-    return str(cell)
+    return "" if cell is None else str(cell)
 
 
-def _numeric(table: Table, column: int) -> bool:
-    cells = [row[column] for row in table.rows if row[column] is not None]
-    return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _numeric(cells: list[Any]) -> bool:
+    known = [cell for cell in cells if cell is not None]
+    return bool(known) and all(isinstance(cell, int | float) for cell in known)

@@ -1,12 +1,14 @@
-"""Every expectation of params.yaml against reports/summary.json."""
+"""Every expectation against the numbers of a summary."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.base.files import write_json, write_text
-from pipeline.layout import REPORTS
+from pipeline.base.yaml_file import validate
 from pipeline.reporting.params import Expectation
+from pipeline.reporting.summary import look_up
 from pipeline.reporting.text import Table, markdown
 
 NAME = "validation"
@@ -36,34 +38,36 @@ class Check:
         return f"{self.metric}: {value}, expected {self.band} ({self.source})"
 
 
-def check_all(expectations: list[Expectation], summary: dict[str, Any]) -> list[Check]:
+def recorded(content: Any, origin: str) -> list[Expectation]:
+    """The expectations of a recorded mapping of parameters; `origin` names it in messages.
+
+    Raises:
+        UserError: one that is no expectation.
+    """
+    expectations: list[Expectation] = validate(list[Expectation], content.get("expectations") or [], origin, "expectations")
+    return expectations
+
+
+def check_all(expectations: Iterable[Expectation], summary: dict[str, Any]) -> list[Check]:
     """A check per expectation, in their order. Both ends of a band are inside it."""
     checks = []
-    for expected in expectations:
-        value = look_up(summary, expected.metric)
-        above = value is not None and (expected.min is None or value >= expected.min)
-        below = value is not None and (expected.max is None or value <= expected.max)
-        checks.append(Check(expected.metric, value, expected.min, expected.max, expected.source, above and below))
+    for e in expectations:
+        found = look_up(summary, e.metric)
+        value = float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+        ok = value is not None and (e.min is None or value >= e.min) and (e.max is None or value <= e.max)
+        checks.append(Check(e.metric, value, e.min, e.max, e.source, ok))
     return checks
 
 
-def look_up(summary: dict[str, Any], path: str) -> float | None:
-    """The number at a dotted path, or None if there is none."""
-    node: Any = summary
-    for part in path.split("."):
-        node = node.get(part) if isinstance(node, dict) else None
-    return float(node) if isinstance(node, int | float) and not isinstance(node, bool) else None
-
-
-def as_text(checks: list[Check]) -> str:
-    """The checks as a Markdown document."""
+def checks_table(checks: list[Check]) -> Table:
+    """The checks as a table."""
     rows = [[c.metric, c.value, c.band, c.source, "ok" if c.ok else "missing" if c.value is None else "FAILS"] for c in checks]
-    failed = sum(not check.ok for check in checks)
-    note = f"{len(checks) - failed} of {len(checks)} expectations hold." if checks else "params.yaml states no expectations."
-    return markdown(Table(NAME, "Expectations", ("metric", "value", "band", "source", "result"), rows, [note]))
+    held = f"{sum(check.ok for check in checks)} of {len(checks)} expectations hold."
+    note = held if checks else "params.yaml states no expectations."
+    return Table(NAME, "Expectations", ("metric", "value", "band", "source", "result"), rows, [note])
 
 
-def write_checks(checks: list[Check], folder: Path = REPORTS) -> None:
+def write_checks(checks: list[Check], folder: Path) -> None:
     """Write validation.md and validation.json."""
-    write_text(folder / f"{NAME}.md", as_text(checks))
+    write_text(folder / f"{NAME}.md", markdown(checks_table(checks)))
     write_json(folder / f"{NAME}.json", [{**asdict(check), "band": check.band} for check in checks])
