@@ -18,7 +18,7 @@ from pipeline.config.load import _UniqueKeyLoader
 from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
 
-FILES = sorted(path for folder in ("pipeline", "stages", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(path for folder in ("pipeline", "stages", "benchmarks", "studies") for path in (ROOT / folder).rglob("*.py"))
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",

@@ -8,26 +8,12 @@ import numpy as np
 from pipeline.base.files import read_arrays, read_json, read_table
 from pipeline.base.folders import Folders
 from pipeline.config import Params
+from pipeline.data.known import known_dataset
 
 NAMES = {"bloctrain": "BlocTrain", "bloctrain_base": "BlocTrain-base", "end_to_end": "end-to-end"}
 """How tables and figures call the methods."""
 Row = dict[str, Any]
 """A row of a table by column: numbers converted, None for empty cells."""
-CIFAR_SHAPE = [3, 32, 32]
-CIFAR = {
-    "cifar10": (6000, "airplane automobile bird cat deer dog frog horse ship truck".split()),
-    "cifar100": (
-        600,
-        "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "
-        "caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish "
-        "forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle "
-        "mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine "
-        "possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar "
-        "sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale "
-        "willow_tree wolf woman worm".split(),
-    ),
-}
-"""Images per class, training and test together, and class names in torchvision's order (Krizhevsky 2009)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +31,7 @@ class Block:
     easy: list[int]
     hard: list[int]
     accuracy: dict[str, np.ndarray]
-    threshold: float | None = None
+    threshold: float | None
 
 
 @dataclass(frozen=True)
@@ -78,39 +64,12 @@ class Results:
 
     @property
     def dataset(self) -> str:
-        """`dataset` of this run."""
-        return dataset(self.params, self.manifest)
+        """The data set, also where it came as an image folder."""
+        return known_dataset(self.params.data.source, self.manifest)
 
     def images(self, split: str) -> int:
         """Images of a split."""
         return int(self.manifest["counts"][split]["total"])
-
-    def trained_on(self, method: str) -> int:
-        """Images that a method was trained on: BlocTrain the training split, the baselines the validation split as well."""
-        return self.images("train") + (0 if method == "bloctrain" else self.images("validation"))
-
-
-def by_block(rows: list[Row], method: str) -> dict[str, Row]:
-    """Rows of one method, by block key."""
-    return {row["block"]: row for row in rows if row["method"] == method}
-
-
-def seconds_per_epoch(row: Row | None) -> float:
-    """Seconds that one epoch of a block takes: its median, and its share of the forward pass that makes the features that the
-    next block trains on. 0 for a block that was not built."""
-    if row is None or not row["epochs"]:
-        return 0.0
-    return float(row["median_seconds_per_epoch"] or 0.0) + float(row.get("forward_seconds") or 0.0) / float(row["epochs"])
-
-
-def dataset(params: Params, manifest: Row) -> str:
-    """The data source; an image folder with the class names, the shape and the counts of a CIFAR set counts as that set."""
-    totals = [sum(counts) for counts in zip(*(split["per_class"] for split in manifest["counts"].values()), strict=True)]
-    for name, (images, classes) in CIFAR.items():
-        same = list(manifest["class_names"]) == classes and manifest["image_shape"] == CIFAR_SHAPE
-        if params.data.source == "image_folder" and same and totals == [images] * len(classes):
-            return name
-    return params.data.source
 
 
 def load_results(params: Params, folders: Folders) -> Results:
@@ -144,4 +103,17 @@ def _load_block(folders: Folders, key: str, prev: str) -> Block:
     accuracy = {metric: np.array([row[metric] for row in rows], float) for metric in ("recall", "one_vs_rest")}
     built, threshold = bool(asked["build"]), read_json(folder / "classes.json")["threshold"]
     trained_on = list(asked["classes"]) if built else []
-    return Block(key, built, asked["reason"] or "", trained_on, list(groups["easy"]), list(groups["hard"]), accuracy, threshold)
+    return Block(key, built, asked["reason"] or "", trained_on, groups["easy"], groups["hard"], accuracy, threshold)
+
+
+def by_block(rows: list[Row], method: str) -> dict[str, Row]:
+    """Rows of one method, by block key."""
+    return {row["block"]: row for row in rows if row["method"] == method}
+
+
+def seconds_per_epoch(row: Row | None) -> float:
+    """Seconds that one epoch of a block takes: its median, and its share of the forward pass that makes the features that the
+    next block trains on. 0 for a block that was not built."""
+    if row is None or not row["epochs"]:
+        return 0.0
+    return float(row["median_seconds_per_epoch"] or 0.0) + float(row.get("forward_seconds") or 0.0) / float(row["epochs"])

@@ -1,8 +1,9 @@
 """At what scale a run was made: the facts of it that readers of a result need, in a form that can be stored."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from pipeline.base.folders import METHODS
 from pipeline.config import Params
 from pipeline.network.params import PoolLayer
 from pipeline.reporting.results import Results
@@ -15,32 +16,45 @@ TEST_PICKED = "hard classes picked on the test set"
 
 @dataclass(frozen=True)
 class Scale:
-    """What was run. `images` are those that each method was trained on; `amount` measures the size of the experiment: channels
-    of the first layer x time steps x epochs x training images. `partition` holds source, metric, mode, value and threshold, the
-    accuracy (0..1) that the hardness threshold came to after block 1. `theta_conf` is a number, or a list if blocks differ.
-    `equal_learning_rates`: whether block 1 and end-to-end train alike."""
+    """What was run. `images` are those that each method was trained on; `channels` those of each layer or residual unit;
+    `learning_rates` by block and of end_to_end; `training` the section of that name. `partition` holds source, metric, mode,
+    value and threshold, the accuracy (0..1) that the hardness threshold came to after block 1. `theta_conf` is a list only where
+    blocks differ."""
 
     dataset: str
     image_size: int
-    first_layer_channels: int
-    time_steps: int
-    epochs: int
-    images: dict[str, int]
-    test_images: int
+    channels: list[int]
     family: str
-    blocks: int
     shortcuts: bool
     init_gain: float
+    time_steps: int
+    images: dict[str, int]
+    test_images: int
     seed: int
-    equal_learning_rates: bool
-    amount: int
+    training: dict[str, Any]
+    learning_rates: dict[str, float]
     theta_conf: float | list[float]
-    partition: dict[str, Any] = field(default_factory=dict)
+    partition: dict[str, Any]
 
     @property
     def data(self) -> str:
         """The data set's name as tables print it."""
         return DATASETS[self.dataset]
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the network, built or not."""
+        return len(self.learning_rates) - 1
+
+    @property
+    def amount(self) -> int:
+        """Size of the experiment: channels of the first layer x time steps x epochs x BlocTrain's training images."""
+        return int(self.channels[0] * self.time_steps * self.training["epochs"] * self.images["bloctrain"])
+
+    @property
+    def equal_learning_rates(self) -> bool:
+        """Whether block 1 and end-to-end have one learning rate, so that at depth 1 they are trained alike."""
+        return self.learning_rates["b1"] == self.learning_rates["end_to_end"]
 
     @property
     def test_picked(self) -> str:
@@ -49,9 +63,8 @@ class Scale:
 
     def text(self, method: str = "bloctrain") -> str:
         """One line: source, first-layer width, time steps, epochs, images trained on."""
-        return scale_text(
-            self.data, self.image_size, self.first_layer_channels, self.time_steps, self.epochs, self.images[method]
-        )
+        epochs, images = self.training["epochs"], self.images[method]
+        return scale_text(self.data, self.image_size, self.channels[0], self.time_steps, epochs, images)
 
 
 def scale_text(data: str, side: int, width: int, steps: int, epochs: int, images: int) -> str:
@@ -60,58 +73,35 @@ def scale_text(data: str, side: int, width: int, steps: int, epochs: int, images
 
 
 def scale_of(results: Results) -> Scale:
-    """The scale of the run in force."""
-    params, block = results.params, results.blocks[0]
-    width, steps, epochs = channels(params)[0], params.encoding.time_steps, params.training.epochs
-    threshold = params.partition.threshold
+    """The scale of the run in force. The baselines train on the validation split as well."""
+    params, theta, partition = results.params, results.params.inference.theta_conf, results.params.partition
+    own, also = results.images("train"), results.images("validation")
+    layers = [layer for block in params.blocks.values() for layer in block.layers]
     return Scale(
         dataset=results.dataset,
         image_size=params.data.image_size,
-        first_layer_channels=width,
-        time_steps=steps,
-        epochs=epochs,
-        images={method: results.trained_on(method) for method in ("bloctrain", "bloctrain_base", "end_to_end")},
-        test_images=results.images("test"),
+        channels=[layer.channels for layer in layers if not isinstance(layer, PoolLayer)],
         family=family(params),
-        blocks=len(results.blocks),
         shortcuts=params.network.shortcuts,
         init_gain=params.network.init_gain,
+        time_steps=params.encoding.time_steps,
+        images={method: own + (0 if method == "bloctrain" else also) for method in METHODS},
+        test_images=results.images("test"),
         seed=params.seed,
-        equal_learning_rates=equal_learning_rates(params),
-        amount=width * steps * epochs * params.data.split.train,
-        theta_conf=theta_conf(params),
-        partition={
-            "source": params.partition.source,
-            "metric": params.partition.metric,
-            "mode": threshold.mode,
-            "value": threshold.value,
-            "threshold": block.threshold,
-        },
+        training=params.training.model_dump(),
+        learning_rates={key: block.learning_rate for key, block in params.blocks.items()}
+        | {"end_to_end": params.baselines.end_to_end_learning_rate},
+        theta_conf=theta[0] if isinstance(theta, list) and len(set(theta)) == 1 else theta,
+        partition={"source": partition.source, "metric": partition.metric, "threshold": results.blocks[0].threshold}
+        | partition.threshold.model_dump(),
     )
-
-
-def equal_learning_rates(params: Params) -> bool:
-    """Whether block 1 and the end-to-end networks have the same learning rate, so that at depth 1 they are trained alike."""
-    return params.blocks["b1"].learning_rate == params.baselines.end_to_end_learning_rate
-
-
-def theta_conf(params: Params) -> float | list[float]:
-    """The confidence threshold of inference: one number where all blocks have the same."""
-    theta = params.inference.theta_conf
-    return theta[0] if isinstance(theta, list) and len(set(theta)) == 1 else theta
-
-
-def channels(params: Params) -> tuple[int, ...]:
-    """Output channels of each layer or residual unit, pooling left out."""
-    return tuple(layer.channels for block in params.blocks.values() for layer in block.layers if not isinstance(layer, PoolLayer))
 
 
 def family(params: Params) -> str:
     """The network's name by its depth: 3x3 convolutions (1x1 shortcuts not counted) plus fully connected layers."""
-    layers = [layer for block in params.blocks.values() for layer in block.layers]
-    convolutions = sum({"conv": 1, "residual": 2, "pool": 0}[layer.kind] for layer in layers)
-    connected = 2 if params.blocks[params.deepest].hidden else 1
+    kinds = [layer.kind for block in params.blocks.values() for layer in block.layers]
+    convolutions, connected = kinds.count("conv") + 2 * kinds.count("residual"), 2 if params.blocks[params.deepest].hidden else 1
     if convolutions == 13 and connected == 1:
         return "VGG-16"
-    residual = params.network.shortcuts and any(layer.kind == "residual" for layer in layers)
+    residual = params.network.shortcuts and "residual" in kinds
     return f"ResNet-{convolutions + connected}" if residual else f"VGG{convolutions + connected}-like"

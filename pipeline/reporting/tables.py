@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
-from pipeline.reporting.claims.paper import claim, literature, paper_scale_text
+from pipeline.reporting.claims.paper import literature, load_claims, paper_scale_text
 from pipeline.reporting.claims.table import claims_table
 from pipeline.reporting.ledger.entry import Entry
 from pipeline.reporting.results import NAMES, Block, Results, Row
@@ -49,7 +49,8 @@ def headline(ledger: Sequence[Entry]) -> Table:
     """The paper's headline numbers beside those of every published experiment: the table that README quotes."""
     rows = []
     for words, names, form, path, times in HEADLINE:
-        paper = " to ".join(form.rpartition("}")[2].join((str(claim(f"cifar10_resnet9.{name}").value), "")) for name in names)
+        stated = (load_claims()[f"cifar10_resnet9.{name}"].value for name in names)
+        paper = " to ".join(f"{value}{form.rpartition('}')[2]}" for value in stated)
         rows.append([words, paper, *(_span(look_up(entry.summary, path), form, times) for entry in ledger)])
     note = (
         "theta_conf is 1; ratios are against end to end at full depth. At what scale: table experiments; claim by claim: claims."

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from commands import ROOT, run
 from fake_run import digits_params, paper_params, write_run
-
 from pipeline.reporting.paper import load_claims
 
 

@@ -88,9 +88,8 @@ class Facts:
 
     def at_paper_scale(self, claim: Claim) -> bool:
         """Whether the run is at the scale that the claim was made at. A claim on their hardware is at none of ours."""
-        if claim.needs == "hardware":
-            return False
-        return (paper_network if claim.needs == "analytic" else paper_training)(self.results, claim.section)
+        check = {"analytic": paper_network, "training": paper_training}.get(claim.needs)
+        return check is not None and check(self.own.scale, claim.section)
 
 
 def load_facts(params: Params, folders: Folders) -> Facts:

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.reporting.results import Results
-from pipeline.reporting.scale import channels, family, scale_text
+from pipeline.reporting.scale import Scale, scale_text
 
 LITERATURE = {"table_1_cifar10": "Table 1", "table_2_cifar100": "Table 2"}
+WHERE = {"setup": "5.1", "heuristics": "6.1"} | LITERATURE
 RESULTS = {
     "cifar10_resnet9": ("cifar10", "ResNet-9", "CIFAR-10 ResNet-9"),
     "cifar100_resnet11": ("cifar100", "ResNet-11", "CIFAR-100 ResNet-11"),
@@ -20,10 +20,10 @@ RESULTS = {
 STAND_INS = ("digits", "image_folder")
 """Data that is not the paper's: a claim may show its direction there, never its value."""
 WIDTHS = {
-    "ResNet-9": (64, 128, 256, 512),
-    "VGG9-like": (64, 128, 256, 512),
-    "ResNet-11": (64, 128, 256, 512, 512),
-    "VGG-16": (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512),
+    "ResNet-9": [64, 128, 256, 512],
+    "VGG9-like": [64, 128, 256, 512],
+    "ResNet-11": [64, 128, 256, 512, 512],
+    "VGG-16": [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512],
 }
 """Channels per layer or residual unit, of the networks that the paper builds on: Lee et al. 2020, Simonyan and Zisserman 2014."""
 SIDE = 32
@@ -32,8 +32,8 @@ SIDE = 32
 
 @dataclass(frozen=True)
 class Claim:
-    """One entry. `id` is `section.name`; `value` as the paper states it (percent, ratio, count or text). `judged` says how a
-    claim of a result is judged, in the words of claims.yaml."""
+    """One entry. `id` is `section.name`; `value` as the paper states it (percent, ratio, count or text). `judged` says how the
+    claim is judged, in the words of claims.yaml."""
 
     section: str
     name: str
@@ -42,12 +42,28 @@ class Claim:
     needs: str = ""
     unit: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
-    judged: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """What names the claim everywhere."""
         return f"{self.section}.{self.name}"
+
+    @property
+    def judged(self) -> dict[str, Any]:
+        """How the claim is judged; nothing for what no run can test."""
+        how = read_claims_file()["judged"]
+        found: dict[str, Any] = how.get(self.id, how.get(self.name, {}))
+        return found
+
+    @property
+    def times(self) -> int:
+        """What brings a share 0..1 to the claim's unit."""
+        return 100 if self.unit.startswith(("%", "points")) else 1
+
+    @property
+    def show(self) -> str:
+        """How our value is printed, unless claims.yaml says otherwise."""
+        return "{this:.2f} %" if self.unit == "%" else "{this:.2f}" if self.unit.startswith("ratio") else "{this}"
 
     def text(self) -> str:
         """The paper's value with its unit."""
@@ -56,8 +72,7 @@ class Claim:
             value = ", ".join(f"{key}: {item}" for key, item in self.value.items())
         elif isinstance(self.value, list):
             value = ", ".join(str(item) for item in self.value)
-        about = "about " if self.fields.get("approximate") else ""
-        return f"{about}{value} {self.unit}".strip()
+        return f"{'about ' * bool(self.fields.get('approximate'))}{value} {self.unit}".strip()
 
 
 @cache
@@ -68,15 +83,10 @@ def read_claims_file() -> dict[str, Any]:
 
 
 @cache
-def load_claims() -> tuple[Claim, ...]:
-    """Every statement of the paper, in the file's order."""
-    sections = read_claims_file().items()
-    return tuple(claim for section, entries in sections if section != "judged" for claim in _of_section(section, entries))
-
-
-def claim(name: str) -> Claim:
-    """The claim of that id; raises KeyError if there is none."""
-    return {each.id: each for each in load_claims()}[name]
+def load_claims() -> dict[str, Claim]:
+    """Every statement of the paper by its id, in the file's order."""
+    claims = [c for section, entries in read_claims_file().items() if section != "judged" for c in _of_section(section, entries)]
+    return {claim.id: claim for claim in claims}
 
 
 def literature(section: str) -> list[tuple[str, str, int, float]]:
@@ -88,62 +98,49 @@ def literature(section: str) -> list[tuple[str, str, int, float]]:
 
 
 def _of_section(section: str, entries: Any) -> list[Claim]:
-    if section in RESULTS:
-        return [_result(section, entry) for entry in entries]
     if section in LITERATURE:
+        rows = enumerate(literature(section), start=1)
         return [
-            Claim(section, f"row_{number}", accuracy, LITERATURE[section], unit="%", fields={"model": model, "method": method})
-            for number, (model, method, _, accuracy) in enumerate(literature(section), start=1)
+            Claim(section, f"row_{number}", accuracy, WHERE[section], "", "%", {"model": model, "method": method})
+            for number, (model, method, _, accuracy) in rows
         ]
-    where = {"setup": "5.1", "heuristics": "6.1"}.get(section, "")
-    return [Claim(section, str(name), value, where or f"Figure {name}") for name, value in entries.items()]
+    if section not in RESULTS:
+        return [Claim(section, str(name), value, WHERE.get(section, f"Figure {name}")) for name, value in entries.items()]
+    return [
+        Claim(section, entry["id"], entry["value"], entry["where"], entry["needs"], entry.get("unit", ""), entry)
+        for entry in entries
+    ]
 
 
-def _result(section: str, entry: dict[str, Any]) -> Claim:
-    name, how = entry["id"], read_claims_file()["judged"]
-    rest = {key: value for key, value in entry.items() if key not in ("id", "value", "where", "needs", "unit")}
-    judged = how.get(f"{section}.{name}", how.get(name))
-    return Claim(section, name, entry["value"], entry["where"], entry["needs"], entry.get("unit", ""), rest, judged)
-
-
-def section_of(network: str, data: str) -> str | None:
+def section_of(family: str, dataset: str) -> str | None:
     """The paper's section of a network family on its data or on a stand-in; None if there is none."""
-    for section, (source, name, _) in RESULTS.items():
-        if network == name and data in (source, *STAND_INS):
-            return section
-    return None
+    same = (name for name, (data, network, _) in RESULTS.items() if network == family and dataset in (data, *STAND_INS))
+    return next(same, None)
 
 
-def paper_network(results: Results, section: str) -> bool:
+def paper_network(scale: Scale, section: str) -> bool:
     """The paper's data, image size, network at full width, time steps and batch size: what analytic claims need."""
-    setup, params = read_claims_file()["setup"], results.params
-    return (
-        results.dataset == RESULTS[section][0]
-        and channels(params) == WIDTHS.get(family(params))
-        and params.data.image_size == SIDE
-        and params.encoding.time_steps == setup["time_steps"]
-        and params.training.batch_size == setup["batch_size"]
-    )
+    setup, batch_size = read_claims_file()["setup"], scale.training["batch_size"]
+    own = (scale.dataset, scale.channels, scale.image_size, scale.time_steps, batch_size)
+    return own == (RESULTS[section][0], WIDTHS.get(scale.family), SIDE, setup["time_steps"], setup["batch_size"])
 
 
-def paper_training(results: Results, section: str) -> bool:
+def paper_training(scale: Scale, section: str) -> bool:
     """`paper_network`, and the paper's epochs, learning rates, images and test set, no augmentation, dropout or schedule (it
     mentions none), with hard classes picked where the paper picks them.
 
     VGG-16 trains on the whole training set and picks hard classes on the test set (section 5.4).
     """
-    setup, params, vgg = read_claims_file()["setup"], results.params, section == "cifar100_vgg16"
-    split, rates, training = setup["split"], setup["learning_rate"], params.training
-    wanted = [rates.get(f"block_{number}", rates["deeper"]) for number in range(1, len(params.blocks) + 1)]
+    setup, training, vgg = read_claims_file()["setup"], scale.training, section == "cifar100_vgg16"
+    split, rates = setup["split"], setup["learning_rate"]
+    wanted = {f"b{number}": rates.get(f"block_{number}", rates["deeper"]) for number in range(1, scale.blocks + 1)}
+    own = (training["augmentation"], training["dropout"], training["schedule"], scale.test_images, scale.partition["source"])
     return (
-        paper_network(results, section)
-        and training.epochs >= setup["epochs"]
-        and params.baselines.end_to_end_learning_rate == rates["end_to_end"]
-        and [block.learning_rate for block in params.blocks.values()] == wanted
-        and (training.augmentation, training.dropout, training.schedule) == ("none", 0.0, "constant")
-        and results.images("train") >= split["train"] + (split["validation"] if vgg else 0)
-        and results.images("test") == split["test"]
-        and params.partition.source == ("test" if vgg else "validation")
+        paper_network(scale, section)
+        and own == ("none", 0.0, "constant", split["test"], "test" if vgg else "validation")
+        and scale.learning_rates == wanted | {"end_to_end": rates["end_to_end"]}
+        and training["epochs"] >= setup["epochs"]
+        and scale.images["bloctrain"] >= split["train"] + (split["validation"] if vgg else 0)
     )
 
 
@@ -164,11 +161,7 @@ class Reference:
         """`paper, CIFAR-10 ResNet-9`: the scale that nobody must mistake."""
         return f"paper, {RESULTS[self.section][2]}" if self.section else "paper"
 
-    def value(self, name: str) -> Any:
-        """The value that the section states under `name`, or None."""
-        return self.field(name, "value")
-
-    def field(self, name: str, key: str) -> Any:
-        """Another field of the same entry, or None."""
-        entries = read_claims_file()[self.section] if self.section else []
-        return next((entry.get(key) for entry in entries if entry["id"] == name), None)
+    def value(self, name: str, key: str = "value") -> Any:
+        """The value that the section states under `name`, or another field of that entry, or None."""
+        claim = load_claims().get(f"{self.section}.{name}")
+        return claim.fields.get(key) if claim else None

@@ -12,6 +12,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from pipeline.base.files import atomic_file
+from pipeline.reporting.results import NAMES
 
 COLUMN = 3.4
 """Width in inches of one column of the paper."""
@@ -62,11 +63,10 @@ class Drawn:
 
 
 def new_figure(rows: int = 1, columns: int = 1, height: float = 2.4) -> tuple[Figure, list[Axes]]:
-    """A column-wide figure and its axes, row by row. Call it, and draw, inside `style()`."""
+    """A column-wide figure, `height` inches high, and its axes, row by row. Call it, and draw, inside `style()`."""
     figure = Figure(figsize=(COLUMN, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.flat)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def style() -> Any:
@@ -84,30 +84,59 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
         figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns)
 
 
-def label_bars(axis: Axes, bars: BarContainer, form: str) -> None:
-    """Each bar's value above it, so that a bar too low to see is read as one."""
-    axis.bar_label(bars, fmt=form, fontsize=6, padding=1)
+def letters(axes: Sequence[Axes]) -> None:
+    """A, B, ... above the panels."""
+    for axis, letter in zip(axes, "ABCDEF", strict=False):
+        axis.set_title(letter, loc="left", fontweight="bold")
+
+
+def bars(axis: Axes, names: Sequence[str], values: Sequence[float], width: float, colour: Any, form: str = "") -> None:
+    """A bar per name, with its value above it where `form` says how to write it, so that a bar too low to see is read as one."""
+    drawn = axis.bar(range(len(names)), values, width, color=colour)
+    axis.set_xticks(range(len(names)), names)
+    axis.grid(visible=False, axis="x")
+    if form:
+        label_bars(axis, drawn, form)
+
+
+def label_bars(axis: Axes, drawn: BarContainer, form: str) -> None:
+    """Each bar's value above it."""
+    axis.bar_label(drawn, fmt=form, fontsize=6, padding=1)
     axis.margins(y=0.12)
 
 
-def grouped_bars(
-    axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], colours: dict[str, str], form: str = ""
-) -> None:
-    """Bars side by side: `series[label][i]` over `groups[i]`, with their values where `form` says how to write them."""
+def grouped_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], form: str = "") -> None:
+    """Bars side by side: `series[method][i]` over `groups[i]`."""
     width = 0.8 / len(series)
-    for position, (label, values) in enumerate(series.items()):
-        shift = (position - (len(series) - 1) / 2) * width
-        places = [i + shift for i in range(len(groups))]
-        bars = axis.bar(places, values, width * 0.92, label=label, color=colours[label])
+    for position, (method, values) in enumerate(series.items()):
+        places = [i + (position - (len(series) - 1) / 2) * width for i in range(len(groups))]
+        drawn = axis.bar(places, values, width * 0.92, label=NAMES[method], color=METHOD_COLOURS[method])
         if form:
-            label_bars(axis, bars, form)
+            label_bars(axis, drawn, form)
     axis.set_xticks(range(len(groups)), groups)
     axis.grid(visible=False, axis="x")
 
 
-def paper_line(axis: Axes, value: float, label: str, style: str = "--") -> None:
-    """The paper's value as a labelled dashed line."""
-    axis.axhline(value, label=label, **{**PAPER, "linestyle": style})  # type: ignore[arg-type]
+def method_line(axis: Axes, method: str, places: Sequence[float], values: Sequence[float]) -> None:
+    """A line in the method's colour and with its mark."""
+    axis.plot(places, values, marker=METHOD_MARKERS[method], color=METHOD_COLOURS[method], label=NAMES[method])
+
+
+def paper_line(axis: Axes, value: float | None, label: str, mark: str = "--") -> None:
+    """The paper's value, where it states one, as a labelled line all across."""
+    if value is not None:
+        axis.axhline(value, label=label, **{**PAPER, "linestyle": mark})  # type: ignore[arg-type]
+
+
+def paper_mark(axis: Axes, place: float, value: float | None, label: str, reach: float = 0.4) -> None:
+    """The paper's value, where it states one, as a short line over one bar."""
+    if value is not None:
+        axis.plot([place - reach, place + reach], [value, value], label=label, color=OKABE_ITO["red"], linestyle="--")
+
+
+def listed(series: Mapping[str, Sequence[float]], form: str) -> str:
+    """`BlocTrain: 1.0 s, 2.0 s; end-to-end: ...`, for readers who cannot see the figure."""
+    return "; ".join(f"{NAMES[method]}: {', '.join(map(form.format, values))}" for method, values in series.items())
 
 
 def save(folder: Path, name: str, drawn: Drawn) -> None:

@@ -80,7 +80,6 @@ def entry_of(results: Results, summary: dict[str, Any], spreads: Mapping[str, Sp
     """The run in force as an entry that has no findings yet."""
     scale = scale_of(results)
     cut = "" if len(results.built) == scale.blocks else f"{len(results.built)} of {scale.blocks} blocks built"
-    notes = {"bloctrain": "; ".join(note for note in (cut, scale.test_picked) if note)}
     rows = [
         {
             "model": scale.family,
@@ -90,12 +89,11 @@ def entry_of(results: Results, summary: dict[str, Any], spreads: Mapping[str, Sp
             "accuracy_percent": round(100 * summary["accuracy"][method], 4),
             "over_seeds": over_seeds(spreads.get(f"accuracy.{method}")),
             "scale": scale.text(method),
-            "note": notes.get(method, ""),
+            "note": "; ".join(note for note in (cut, scale.test_picked) if note) if method == "bloctrain" else "",
         }
         for method in METHODS
     ]
-    parameters = results.params.model_dump(mode="json")
-    return Entry(results.params.experiment, scale, summary, parameters, rows, results.tradeoff)
+    return Entry(results.params.experiment, scale, summary, results.params.model_dump(mode="json"), rows, results.tradeoff)
 
 
 def over_seeds(spread: Spread | None) -> str:

@@ -2,21 +2,16 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline.base.errors import UserError
-from pipeline.base.files import atomic_folder, read_arrays, read_json, write_arrays, write_json
-from pipeline.base.folders import METHODS, Folders
+from pipeline.base.files import atomic_folder, write_arrays, write_json
+from pipeline.base.folders import Folders
 from pipeline.base.machine import git, machine, package_versions
-from pipeline.config import Params
-from pipeline.inference.params import thresholds
-from pipeline.partition.exit_rule import BlockVote, replay
-from pipeline.partition.votes import load_outputs
+from pipeline.inference.stored import network_files, predictions
 from pipeline.reporting.ledger.check import PREDICTIONS, check_predictions
 from pipeline.reporting.ledger.entry import FILE, Entry
 from pipeline.reporting.results import Results
@@ -52,22 +47,26 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
     Raises:
         UserError: predictions do not give the accuracies of the summary. The entry that was there stays as it was.
     """
-    folders, arrays = results.folders, predictions(results)
-    entry = replace(entry, provenance=provenance(results, commit))
-    differences = check_predictions(entry, arrays)
-    if differences:
+    folders, params = results.folders, results.params
+    theta, classes = params.inference.theta_conf, len(results.class_names)
+    arrays = predictions(folders, params.blocks, len(results.built), theta, classes)
+    if differences := check_predictions(entry, arrays):
         raise UserError(differences[0])
     target = folders.published / entry.name
     with atomic_folder(target) as folder:
         draw(folder)
-        write_json(folder / FILE, entry.to_json())
+        write_json(folder / FILE, replace(entry, provenance=provenance(results, commit)).to_json())
         write_arrays(folder / PREDICTIONS, arrays)
         shutil.copyfile(folders.params, folder / "params.yaml")
-        print(copy_networks(folders, list(results.params.blocks), folder))
+        print(copy_networks(folders, list(params.blocks), folder))
         for path in target.glob("*"):  # what other commands wrote: seeds, thresholds, variants
-            if path.is_file() and not (folder / path.name).exists():
+            if path.is_file() and not (folder / path.name).exists() and path.name not in OUTDATED:
                 shutil.copyfile(path, folder / path.name)
     return target
+
+
+OUTDATED = ("summary.json", "provenance.json")
+"""Files of entries that were published before entry.json held their content."""
 
 
 def provenance(results: Results, commit: str) -> dict[str, Any]:
@@ -82,51 +81,14 @@ def provenance(results: Results, commit: str) -> dict[str, Any]:
     }
 
 
-def copy_networks(folders: Folders, keys: Sequence[str], target: Path) -> str:
+def copy_networks(folders: Folders, keys: list[str], target: Path) -> str:
     """Copy what the networks are loaded from, under the names that they have in a run, so that `target` can be read as one; in
     words. Nothing is copied where all of it is larger than LARGEST."""
-    files = [folders.prepared / "manifest.json", *(folders.block("b0") / name for name in ("encoder.json", "groups.json"))]
-    files += [folders.block(key) / "next.json" for key in ("b0", *keys)]
-    own = ("block.safetensors", "hcd.safetensors", "hcd.json", "groups.json")
-    files += [folders.block(key) / name for key in keys for name in own]
-    files += [folders.block(key, "bloctrain_base") / "block.safetensors" for key in keys]
-    files += [folders.block(keys[-1], "end_to_end") / "block.safetensors"]
-    there = [path for path in files if path.exists()]
-    size = sum(path.stat().st_size for path in there)
+    names = network_files(folders, keys)
+    size = sum((folders.root / name).stat().st_size for name in names)
     if size > LARGEST:
         return f"networks: {size / 1e6:.1f} MB, left out; only up to {LARGEST / 1e6:g} MB are published"
-    for path in there:
-        copy = target / path.relative_to(folders.root)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    return f"networks: {size / 1e6:.1f} MB, {len(there)} files"
-
-
-def predictions(results: Results) -> dict[str, np.ndarray]:
-    """Per test image, uint16 `[n]` (index int64): label, index, and `<method>_<block>`, the prediction of the network up to that
-    block; for BlocTrain and BlocTrain-base also `<method>_exit`, the block (1-based) at which the image leaves."""
-    folders, theta, keys = results.folders, results.params.inference.theta_conf, list(results.params.blocks)
-    label = read_arrays(folders.runs / "exits_test.npz")["label"]
-    arrays = {"label": label, "index": np.arange(len(label))}
-    for method, built in zip(METHODS, (len(results.built), len(keys)), strict=False):
-        stored = [_vote(folders, method, key, results.params) for key in keys[:built]]
-        for depth, key in enumerate(keys[:built], start=1):
-            exits = replay(stored[:depth], thresholds(theta, depth), len(results.class_names))
-            arrays[f"{method}_{key}"] = exits.prediction
-        arrays[f"{method}_exit"] = exits.exit_block
-    for key in keys:
-        arrays[f"end_to_end_{key}"] = load_outputs(folders.block(key, "end_to_end"), "test")["logits"].argmax(1)
-    return {name: array.astype(np.int64 if name == "index" else np.uint16) for name, array in arrays.items()}
-
-
-def _vote(folders: Folders, method: str, key: str, params: Params) -> BlockVote:
-    """What a block says of the test images."""
-    folder = folders.block(key, method)
-    outputs = load_outputs(folder, "test")
-    if method != "bloctrain":
-        return BlockVote(outputs["logits"], outputs["classes"])
-    hcd, groups = read_json(folder / "hcd.json"), read_json(folders.block(params.blocks[key].prev) / "groups.json")
-    easy, hard = tuple(groups["easy"]), tuple(groups["hard"])
-    return BlockVote(
-        outputs["logits"], outputs["classes"], outputs.get("hcd_logit"), hcd["theta_low"], hcd["theta_high"], easy, hard
-    )
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folders.root / name, target / name)
+    return f"networks: {size / 1e6:.1f} MB, {len(names)} files"

@@ -14,16 +14,16 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Sample:
-    """One test image: its row in data/prepared/test.npz, its class, the prediction, as a data URI."""
+    """One test image: its row in data/prepared/test.npz, its class, the prediction, and the image as a data URI."""
 
     index: int
     label: str
     prediction: str
-    hard: bool
     uri: str
 
     @property
     def alt(self) -> str:
+        """The image in words."""
         return f"test image {self.index}: {self.label}, predicted {self.prediction}"
 
 
@@ -40,7 +40,7 @@ class Group:
 def sample_groups(
     images: np.ndarray, exits: dict[str, np.ndarray], keys: list[str], hard: list[int], names: list[str]
 ) -> list[Group]:
-    """Per block three groups, each with images from all over the test split, which may be sorted by class.
+    """Per block three groups, each of up to SHOWN images spread evenly over the test split, which may be sorted by class.
 
     `images` is uint8 `[n, C, H, W]`; `exits` is exits_test.npz; `hard` are the hard classes after block 1.
     """
@@ -48,19 +48,17 @@ def sample_groups(
     kinds = {"easy class, right": right & ~is_hard, "hard class, right": right & is_hard, "mistake": ~right}
     groups = []
     for position, key in enumerate(keys, start=1):
-        here = exits["exit_block"] == position
         for kind, mask in kinds.items():
-            rows = np.flatnonzero(here & mask)
+            rows = np.flatnonzero((exits["exit_block"] == position) & mask)
             spread = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(np.int64)]
-            shown = [_sample(images, exits, int(row), bool(is_hard[row]), names) for row in spread]
-            groups.append(Group(key, kind, len(rows), shown))
+            groups.append(Group(key, kind, len(rows), [_sample(images, exits, int(row), names) for row in spread]))
     return groups
 
 
-def _sample(images: np.ndarray, exits: dict[str, np.ndarray], row: int, hard: bool, names: list[str]) -> Sample:
+def _sample(images: np.ndarray, exits: dict[str, np.ndarray], row: int, names: list[str]) -> Sample:
     index = int(exits["index"][row])
     label, prediction = names[int(exits["label"][row])], names[int(exits["prediction"][row])]
-    return Sample(index, label, prediction, hard, image_uri(images[index]))
+    return Sample(index, label, prediction, image_uri(images[index]))
 
 
 def image_uri(image: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""What the hardness threshold changes (section 6.1): `python -m benchmarks.thresholds -1 -0.5 0 0.5 1`.
+"""What the hardness threshold changes (section 6.1): `python -m studies.thresholds -1 -0.5 0 0.5 1`.
 
 Runs the experiment in force once per value of partition.threshold.value, as DVC experiments, so that only the stages behind
 the partition run again. Per threshold: hard classes, accuracy, compute and memory of inference, the stages that had to run
@@ -16,10 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, run_experiments, show, stages_changed
 from pipeline.config import load_params
-from pipeline.reporting.advice import ALLOWED_DROP
-from pipeline.reporting.plot import DPI, OKABE_ITO, new_figure, style
+from pipeline.reporting.claims.advice import ALLOWED_DROP
+from pipeline.reporting.figures.plot import DPI, OKABE_ITO, new_figure, style
+from studies.experiments import FOLDERS, add_jobs, as_markdown, in_one_line, run_experiments, show, stages_changed
 
 TRAINING = {"train_block": "BlocTrain", "train_base": "BlocTrain-base", "train_end_to_end": "end-to-end"}
 ACCURACY_SPAN = 2.5
@@ -27,6 +27,7 @@ ACCURACY_SPAN = 2.5
 
 
 def main() -> None:
+    """Run the study and write its files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("values", type=float, nargs="+", help="values of partition.threshold.value")
     add_jobs(parser)
@@ -42,10 +43,10 @@ def main() -> None:
         tradeoffs.append(tradeoff.assign(threshold=value))
     table = pd.DataFrame(rows)
     text = recommend(pd.concat(tradeoffs, ignore_index=True))
-    folder = PUBLISHED / params.experiment
+    folder = FOLDERS.published / params.experiment
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "thresholds.csv", index=False, float_format="%.6g", lineterminator="\n")
-    made_by = f"Made by `python -m benchmarks.thresholds {' '.join(f'{value:g}' for value in values)}`."
+    made_by = f"Made by `python -m studies.thresholds {' '.join(f'{value:g}' for value in values)}`."
     lines = as_markdown(list(table.columns), table.values.tolist())
     mode = params.partition.threshold.mode
     (folder / "thresholds.md").write_text(

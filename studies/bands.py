@@ -1,6 +1,6 @@
-"""Bands for an experiment that can be run once only: `python -m benchmarks.bands` prints `expectations` for params.yaml.
+"""Bands for an experiment that can be run once only: `python -m studies.bands` prints `expectations` for params.yaml.
 
-Where there are several seeds, `python -m benchmarks.seeds` is the better source. One run holds two trainings of block 1 that
+Where there are several seeds, `python -m studies.seeds` is the better source. One run holds two trainings of block 1 that
 differ only by their random numbers, BlocTrain-base's and end to end's, unless their learning rates differ; d = their
 difference in test accuracy gives a seed's standard deviation s = |d| / sqrt(2), else 0. A band of an accuracy p, measured on
 n test images, is
@@ -10,11 +10,11 @@ p -+ 3 sqrt(p (1 - p) / n + s^2).
 from math import ceil, floor, hypot, sqrt
 from typing import Any
 
-from benchmarks.experiments import in_one_line
-from benchmarks.seeds import SUMMARY, flatten
 from pipeline.base.files import read_json
 from pipeline.config import Params, load_params
-from pipeline.reporting.facts import variation
+from pipeline.reporting.noise import variation
+from studies.experiments import in_one_line
+from studies.seeds import SUMMARY, flatten
 
 WIDTH = 3  # standard deviations
 EFFICIENCY, COUNTED = 0.15, 0.01
@@ -23,7 +23,8 @@ EFFICIENCY, COUNTED = 0.15, 0.01
 
 def bands(summary: dict[str, Any], params: Params) -> str:
     """`expectations` in YAML for the numbers of one reports/summary.json."""
-    test_images, spread = params.data.split.test, variation({}, [(summary, params)]).deviation
+    alike = params.blocks["b1"].learning_rate == params.baselines.end_to_end_learning_rate
+    test_images, spread = params.data.split.test, variation({}, [summary] if alike else []).deviation
     rows = []
     for metric, value in flatten(summary).items():
         if metric.startswith("accuracy"):

@@ -1,6 +1,6 @@
 """What a choice of parameters changes, against the noise of seeds:
 
-    python -m benchmarks.variants precision "compute.precision='32'" compute.precision=bf16 --seeds 0 1 2
+    python -m studies.variants precision "compute.precision='32'" compute.precision=bf16 --seeds 0 1 2
 
 Runs the experiment in force once per setting and seed, as DVC experiments, and writes mean and standard deviation of each
 accuracy and efficiency, and the difference to the first setting with its standard error over the paired seeds, to
@@ -19,15 +19,16 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.experiments import PUBLISHED, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
-from benchmarks.seeds import TIMED, flatten
 from pipeline.config import load_params
+from studies.experiments import FOLDERS, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
+from studies.seeds import TIMED, flatten
 
 METRICS = ("accuracy.", "efficiency.")
 CHANCE = 0.05
 
 
 def main() -> None:
+    """Run the comparison and write its files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", help="of the comparison")
     parser.add_argument("settings", nargs="+", help="key=value[,key=value]; the first is what the others are compared with")
@@ -45,11 +46,11 @@ def main() -> None:
         summary = json.loads(show(refs[_name(experiment, setting, seed)], "reports/summary.json"))
         runs[setting].append(flatten(summary))
     rows = compare({setting: pd.DataFrame(numbers) for setting, numbers in runs.items()})
-    folder = PUBLISHED / experiment
+    folder = FOLDERS.published / experiment
     folder.mkdir(parents=True, exist_ok=True)
     rows.to_csv(folder / f"variants-{arguments.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seeds = " ".join(map(str, arguments.seeds))
-    made_by = f"Made by `python -m benchmarks.variants {arguments.name} {shlex.join(arguments.settings)} --seeds {seeds}`."
+    made_by = f"Made by `python -m studies.variants {arguments.name} {shlex.join(arguments.settings)} --seeds {seeds}`."
     lines = as_markdown(list(rows.columns), rows.values.tolist())
     text = f"{lines}\n{by_chance(rows)}\n"
     (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{text}")

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from benchmarks.experiments import as_markdown, run_experiments, stages_changed
-from benchmarks.thresholds import recommend
-from benchmarks.variants import _name, by_chance, compare
+from studies.experiments import as_markdown, run_experiments, stages_changed
+from studies.thresholds import recommend
+from studies.variants import _name, by_chance, compare
 
 
 @pytest.fixture

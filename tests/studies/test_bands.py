@@ -1,6 +1,5 @@
 """Bands from a single run, and from several."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from benchmarks.bands import bands
-from benchmarks.seeds import COVERAGE, expectations
 from pipeline.config import load_params
+from pipeline.reporting.ledger.entry import load_entry
+from studies.bands import bands
+from studies.seeds import COVERAGE, expectations
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
     "name", ["cifar10-resnet9-cpu", "cifar10-resnet9-cpu-flips", "cifar10-resnet9-cpu-dropout", "cifar10-vgg9-cpu"]
 )
 def test_the_bands_of_the_experiments_run_once_are_those_of_their_published_runs(name):
-    published = json.loads((ROOT / "reports/published" / name / "summary.json").read_text())
+    published = load_entry(ROOT / "reports/published" / name).summary
     params = load_params(ROOT / "experiments" / f"{name}.yaml")
     kept = [row.model_dump() for row in params.expectations]
     made = {row["metric"]: row for row in yaml.safe_load(bands(published, params))["expectations"]}
@@ -41,12 +41,23 @@ def test_fewer_images_and_seeds_further_apart_make_bands_wider(make_params):
     assert width(10000, 0.6) == pytest.approx(6 * (0.24 / 10000) ** 0.5, abs=2e-4)
 
 
+def bands_of(known):
+    """The bands over the runs that are the columns of a frame."""
+    return yaml.safe_load(expectations(known.assign(mean=known.mean(axis=1), std=known.std(axis=1, ddof=1))))["expectations"]
+
+
+def test_a_number_that_some_runs_lack_has_the_band_of_those_that_have_it():
+    full = pd.DataFrame([[0.90, 0.91, 0.92]], index=["accuracy.x"], columns=["seed 0", "seed 1", "seed 2"])
+    some = full.assign(**{"seed 3": float("nan"), "seed 4": float("nan")})
+    assert bands_of(some) == bands_of(full)
+    assert "own, 3 runs" in bands_of(some)[0]["source"]
+    assert bands_of(full.assign(**{"seed 1": float("nan"), "seed 2": float("nan")})) is None, "one run has no spread"
+
+
 @pytest.mark.parametrize("runs", [3, 5, 10])
 def test_a_further_run_falls_into_the_bands_of_a_few_as_often_as_promised(runs):
     drawn = np.random.default_rng(runs).normal(0.5, 0.01, (4000, runs + 1))
     known = pd.DataFrame(drawn[:, :runs], index=[f"accuracy.{trial}" for trial in range(len(drawn))])
-    rows = yaml.safe_load(expectations(known.assign(mean=known.mean(axis=1), std=known.std(axis=1, ddof=1)), runs))[
-        "expectations"
-    ]
+    rows = bands_of(known)
     inside = np.mean([row["min"] <= further <= row["max"] for row, further in zip(rows, drawn[:, runs], strict=True)])
     assert inside == pytest.approx(COVERAGE, abs=0.003)  # three deviations of three runs hold 88 %, of five 95 %, of ten 98 %

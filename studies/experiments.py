@@ -4,14 +4,15 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.base.errors import UserError
+from pipeline.base.folders import Folders
 
-PUBLISHED = Path("reports/published")
+FOLDERS = Folders()
+"""Studies run where they are called, in a clone."""
 
 
 def run_experiments(runs: dict[str, dict[str, Any]], jobs: int = 1) -> dict[str, str]:
@@ -38,6 +39,7 @@ def run_experiments(runs: dict[str, dict[str, Any]], jobs: int = 1) -> dict[str,
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """The option --jobs."""
     parser.add_argument(
         "--jobs", type=int, default=1, help="experiments at a time; set compute.threads so that they fit the cores"
     )
