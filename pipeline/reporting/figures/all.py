@@ -6,27 +6,14 @@ from pathlib import Path
 from pipeline.base.files import write_json
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import RESULTS, Reference, section_of
-from pipeline.reporting.figures import cost, partition, plot, time
-from pipeline.reporting.figures.curves import training_curves
-from pipeline.reporting.figures.experiments import experiments
-from pipeline.reporting.figures.plot import Drawn
+from pipeline.reporting.figures import cost, curves, partition, plot
 
 CAPTIONS = "captions.json"
-FIGURES: dict[str, Callable[[Facts, Reference], Drawn]] = {
-    "figure_4": partition.figure_4,
-    "figure_5a": cost.figure_5a,
-    "figure_5b": cost.figure_5b,
-    "figure_5c": cost.figure_5c,
-    "figure_6a": cost.figure_6a,
-    "figure_6b": cost.figure_6b,
-    "figure_7": partition.figure_7,
-    "figure_9": partition.figure_9,
-    "figure_10a": time.figure_10a,
-    "figure_10c": partition.figure_10c,
-    "figure_11a": time.figure_11a,
-    "figure_11b": time.figure_11b,
-    "training_curves": training_curves,
-}
+DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
+    partition.figure_4, cost.figure_5a, cost.figure_5b, cost.figure_5c, cost.figure_6a, cost.figure_6b, partition.figure_7,
+    partition.figure_9, cost.figure_10a, partition.figure_10c, cost.figure_11a, cost.figure_11b, curves.training_curves,
+)  # fmt: skip
+"""The figures of one run, whose file names are those of the functions."""
 
 
 def draw_figures(facts: Facts, folder: Path) -> None:
@@ -38,12 +25,10 @@ def draw_figures(facts: Facts, folder: Path) -> None:
     scale = facts.own.scale
     section = section_of(scale.family, scale.dataset)
     paper = Reference(section if section and scale.dataset == RESULTS[section][0] else None)
-    texts = {}
     with plot.style():
-        drawings = {name: draw(facts, paper) for name, draw in FIGURES.items()}
+        drawings = {draw.__name__: draw(facts, paper) for draw in DRAWN}
         if facts.others:
-            drawings["experiments"] = experiments(facts, Reference(section))
+            drawings["experiments"] = curves.experiments(facts, Reference(section))
         for name, drawn in drawings.items():
             plot.save(folder, name, drawn)
-            texts[name] = {"caption": drawn.caption, "alt": drawn.alt}
-    write_json(folder / CAPTIONS, texts)
+    write_json(folder / CAPTIONS, {name: {"caption": drawn.caption, "alt": drawn.alt} for name, drawn in drawings.items()})

@@ -8,49 +8,28 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from pipeline.base.files import atomic_file
 from pipeline.reporting.results import NAMES
 
-COLUMN = 3.4
-"""Width in inches of one column of the paper."""
-DPI = 160
+COLUMN, DPI = 3.4, 160
+"""Width in inches of one column of the paper, and dots per inch."""
 OKABE_ITO = {
-    "blue": "#0072B2",
-    "orange": "#E69F00",
-    "green": "#009E73",
-    "red": "#D55E00",
-    "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "yellow": "#F0E442",
-    "black": "#000000",
-}
+    "blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "red": "#D55E00", "purple": "#CC79A7", "sky": "#56B4E9",
+    "yellow": "#F0E442", "black": "#000000",
+}  # fmt: skip
 """Colours that stay apart for colour-blind readers (Okabe and Ito 2008)."""
 METHOD_COLOURS = {"bloctrain": OKABE_ITO["blue"], "bloctrain_base": OKABE_ITO["orange"], "end_to_end": OKABE_ITO["green"]}
 METHOD_MARKERS = {"bloctrain": "o", "bloctrain_base": "s", "end_to_end": "^"}
 PAPER = {"color": OKABE_ITO["red"], "linestyle": "--", "linewidth": 1.1}
 """How the paper's values are drawn, everywhere."""
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "lines.markersize": 4,
-    "lines.linewidth": 1.2,
-    "svg.hashsalt": "bloctrain",
-}
+    "font.family": "DejaVu Sans", "font.size": 8, "axes.titlesize": 8, "legend.fontsize": 7, "xtick.labelsize": 7,
+    "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
+    "axes.grid.axis": "y", "grid.color": "#dddddd", "grid.linewidth": 0.6, "legend.frameon": False, "lines.markersize": 4,
+    "lines.linewidth": 1.2, "svg.hashsalt": "bloctrain",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,10 +63,14 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
         figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns)
 
 
-def letters(axes: Sequence[Axes]) -> None:
-    """A, B, ... above the panels."""
-    for axis, letter in zip(axes, "ABCDEF", strict=False):
+def finish(axes: Sequence[Axes], caption: str, alt: str, columns: int = 1) -> Drawn:
+    """The figure of these axes with its legend; several panels side by side or in three rows get letters."""
+    figure = axes[0].get_figure()
+    assert isinstance(figure, Figure)
+    for axis, letter in zip(axes, "ABCD" if len(axes) > 2 else "", strict=False):
         axis.set_title(letter, loc="left", fontweight="bold")
+    legend(figure, axes, columns)
+    return Drawn(figure, caption, alt)
 
 
 def bars(axis: Axes, names: Sequence[str], values: Sequence[float], width: float, colour: Any, form: str = "") -> None:
@@ -96,13 +79,8 @@ def bars(axis: Axes, names: Sequence[str], values: Sequence[float], width: float
     axis.set_xticks(range(len(names)), names)
     axis.grid(visible=False, axis="x")
     if form:
-        label_bars(axis, drawn, form)
-
-
-def label_bars(axis: Axes, drawn: BarContainer, form: str) -> None:
-    """Each bar's value above it."""
-    axis.bar_label(drawn, fmt=form, fontsize=6, padding=1)
-    axis.margins(y=0.12)
+        axis.bar_label(drawn, fmt=form, fontsize=6, padding=1)
+        axis.margins(y=0.12)
 
 
 def grouped_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], form: str = "") -> None:
@@ -112,7 +90,7 @@ def grouped_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequenc
         places = [i + (position - (len(series) - 1) / 2) * width for i in range(len(groups))]
         drawn = axis.bar(places, values, width * 0.92, label=NAMES[method], color=METHOD_COLOURS[method])
         if form:
-            label_bars(axis, drawn, form)
+            axis.bar_label(drawn, fmt=form, fontsize=6, padding=1)
     axis.set_xticks(range(len(groups)), groups)
     axis.grid(visible=False, axis="x")
 
@@ -141,7 +119,7 @@ def listed(series: Mapping[str, Sequence[float]], form: str) -> str:
 
 def save(folder: Path, name: str, drawn: Drawn) -> None:
     """Write `<name>.png` and `<name>.svg`, without dates or program versions."""
-    with atomic_file(folder / f"{name}.png") as path:
-        drawn.figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
-    with atomic_file(folder / f"{name}.svg") as path:
-        drawn.figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+    kinds: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    for kind, metadata in kinds.items():
+        with atomic_file(folder / f"{name}.{kind}") as path:
+            drawn.figure.savefig(path, format=kind, dpi=DPI if kind == "png" else "figure", metadata=metadata)
