@@ -1,24 +1,23 @@
 """The tables of the reports: the paper's with our rows, and what else a run measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import literature, load_claims, paper_scale_text
 from pipeline.reporting.claims.table import claims_table
-from pipeline.reporting.ledger.entry import Entry
-from pipeline.reporting.results import NAMES, Block, Results, Row
-from pipeline.reporting.scale import DATASETS, TEST_PICKED, Scale
+from pipeline.reporting.ledger.entry import MODEL_COLUMNS, Entry
+from pipeline.reporting.results import NAMES, Row
+from pipeline.reporting.scale import TEST_PICKED
 from pipeline.reporting.summary import look_up
 from pipeline.reporting.text import Table
 
-MODEL_COLUMNS = ("model", "training_method", "dataset", "dataset_size", "accuracy_percent", "over_seeds", "scale", "note")
 PAPER_TABLES = {
-    "table_1": ("table_1_cifar10", "cifar10", "Table 1: accuracy on CIFAR-10"),
-    "table_2": ("table_2_cifar100", "cifar100", "Table 2: accuracy on CIFAR-100"),
+    "table_1": ("table_1_cifar10", "CIFAR-10", "Table 1: accuracy on CIFAR-10"),
+    "table_2": ("table_2_cifar100", "CIFAR-100", "Table 2: accuracy on CIFAR-100"),
 }
-HEADLINE = [
+HEADLINE: list[tuple[str, list[str], str, str, int]] = [
     ("test accuracy, BlocTrain", ["accuracy_bloctrain"], "{:.1f} %", "accuracy.bloctrain", 100),
     ("test accuracy, BlocTrain-base", ["accuracy_base"], "{:.1f} %", "accuracy.bloctrain_base", 100),
     ("test accuracy, end to end", [], "{:.1f} %", "accuracy.end_to_end", 100),
@@ -30,18 +29,40 @@ HEADLINE = [
     ("training time over end to end", ["training_time_same_batch"], "{:.2f}x", "training_time_ratio", 1),
 ]  # fmt: skip
 """Words, claims of the paper that state the number, how ours is printed, where it stands in a summary, and its factor."""
+RATIO = "Counted for one mini-batch over all time steps; reduction is against the deepest end-to-end network."
+TIME = (
+    "Wall time on this machine; a time of another machine is not comparable. Deeper blocks train on fewer images. forward_seconds: "
+    "the pass over the training images, once per training, that makes what the next block trains on."
+)
 
 
 def build_tables(facts: Facts) -> list[Table]:
     """Every table of the reports, in the order of the page; the claims and the paper's tables also draw on the ledger."""
-    own, rows = _model_rows([facts.own], "this run"), _model_rows([facts.own], "this run") + _model_rows(facts.others)
+    results, sizes = (
+        facts.results,
+        ("weights_mb", "state_mb", "total_mb", "reduction", "reduction_same_depth", "saved_mb_measured"),
+    )
+    shares = [f"share_{block.key}" for block in results.blocks]
+    shares = [name for name in shares if results.tradeoff and name in results.tradeoff[0]]
+    cost = ("split", "theta_conf", "accuracy", "compute_efficiency", "memory_overhead", *shares)
+    seconds = ("images", "epochs", "seconds", "median_seconds_per_epoch", "ms_per_image", "forward_seconds")
+    swept = [row | {"theta_conf": f"{row['theta_conf']:.12g}"} for row in results.tradeoff]  # as text: no digit is lost
+    times = [row | {"ms_per_image": 1000 * row["median_seconds_per_epoch"] / row["images"] if row["images"] else None}
+             for row in results.times]  # fmt: skip
+    own = _model_rows([facts.own], "this run")
+    rows = own + _model_rows(facts.others)
     return [
         headline(facts.ledger),
         claims_table(facts),
         Table("this_run", "This run", MODEL_COLUMNS, own),
         Table("experiments", "This run and every published experiment", MODEL_COLUMNS, rows),
         *(_paper_table(name, rows) for name in PAPER_TABLES),
-        *(table(facts.results, facts.own.scale) for table in OWN),
+        _accuracy_by_depth(facts),
+        _partition(facts),
+        _of(facts, "training_memory", "Training memory", results.memory, ("depth", "block", *sizes), RATIO),
+        _inference(facts),
+        _of(facts, "tradeoff", "Accuracy against cost over theta_conf", swept, cost),
+        _of(facts, "training_time", "Training time", times, ("depth", "block", *seconds), TIME),
     ]
 
 
@@ -59,7 +80,7 @@ def headline(ledger: Sequence[Entry]) -> Table:
     return Table("headline", "The paper and the published experiments", columns, rows, [note])
 
 
-def _span(value: Any, form: str, times: float) -> str:
+def _span(value: Any, form: str, times: int) -> str:
     """A number in words, the least and the largest of several; nothing where there is none."""
     values = list(value.values()) if isinstance(value, dict) else [value]
     if not values or None in values:
@@ -75,9 +96,8 @@ def _model_rows(entries: Sequence[Entry], name: str = "") -> list[list[Any]]:
 
 def _paper_table(name: str, rows: list[list[Any]]) -> Table:
     """The paper's rows, and ours on the same data set."""
-    section, source, title = PAPER_TABLES[name]
-    dataset = DATASETS[source]
-    paper = []
+    section, dataset, title = PAPER_TABLES[name]
+    paper: list[list[Any]] = []
     for model, method, size, percent in literature(section):
         own = "(the paper)" in model
         scale = paper_scale_text(size, dataset) if own else "as quoted by the paper"
@@ -87,106 +107,73 @@ def _paper_table(name: str, rows: list[list[Any]]) -> Table:
     return Table(name, title, MODEL_COLUMNS, paper + ours, [note if ours else "None of our runs is on this data."])
 
 
-def _accuracy_by_depth(results: Results, scale: Scale) -> Table:
+def _accuracy_by_depth(facts: Facts) -> Table:
     """Test accuracy in percent of the first `depth` blocks."""
     columns = ("depth", "block", *(f"{method}_percent" for method in METHODS), "note")
     rows = [
-        [row["depth"], block.key, *(_percent(row[method]) for method in METHODS), _note(scale, block)]
-        for row, block in zip(results.depths, results.blocks, strict=True)
+        [row["depth"], row["block"], *(_percent(row[method]) for method in METHODS), _note(facts, row["block"])]
+        for row in facts.results.depths
     ]
     return Table("accuracy_by_depth", "Test accuracy by depth", columns, rows)
 
 
-def partition(results: Results, scale: Scale) -> Table:
+def _partition(facts: Facts) -> Table:
     """Per block and class: accuracies on the images that decide, and on which side of the threshold the class lies."""
     columns = ("block", "class", "recall_percent", "one_vs_rest_percent", "group", "trained_on_it", "note")
     rows: list[list[Any]] = []
-    for block in results.blocks:
+    for block in facts.results.blocks:
         if not block.built:
-            rows.append([block.key, "", None, None, "", "", _note(scale, block)])
-        for index, name in enumerate(results.class_names if block.built else []):
+            rows.append([block.key, "", None, None, "", "", _note(facts, block.key)])
+        for index, name in enumerate(facts.results.class_names if block.built else []):
             group = "hard" if index in block.hard else "easy" if index in block.easy else "decided earlier"
             accuracies = [_percent(float(block.accuracy[metric][index])) for metric in ("recall", "one_vs_rest")]
             trained = "yes" if index in block.trained_on else "no"
-            rows.append([block.key, name, *accuracies, group, trained, scale.test_picked])
-    source, metric = scale.partition["source"], scale.partition["metric"]
+            rows.append([block.key, name, *accuracies, group, trained, facts.own.scale.test_picked])
+    source, metric = facts.own.scale.partition["source"], facts.own.scale.partition["metric"]
     decides = f"Accuracies of the network up to the block, on the {source} set; {metric} decides which classes are hard."
-    return Table("partition", "Easy and hard classes", columns, rows, [decides, hardness_threshold(results, scale)])
+    return Table("partition", "Easy and hard classes", columns, rows, [decides, hardness_threshold(facts)])
 
 
-def hardness_threshold(results: Results, scale: Scale) -> str:
+def hardness_threshold(facts: Facts) -> str:
     """The threshold as it was set, and the accuracy that it came to after each block, in a sentence."""
-    value = scale.partition["value"]
-    sense = "as given" if scale.partition["mode"] == "absolute" else f"the mean {value:+g} standard deviations"
-    after = ", ".join(f"{100 * b.threshold:.2f} % after {b.key}" for b in results.built if b.threshold is not None)
-    return f"Hardness threshold, {scale.partition['mode']} ({sense} of the class accuracies): {after or 'not reached'}."
+    mode, value = facts.own.scale.partition["mode"], facts.own.scale.partition["value"]
+    sense = "as given, of" if mode == "absolute" else f"the mean {value:+g} standard deviations of"
+    after = ", ".join(f"{100 * (block.threshold or 0.0):.2f} % after {block.key}" for block in facts.results.built)
+    return f"Hardness threshold, {mode} ({sense} the class accuracies): {after}."
 
 
-def _training_memory(results: Results, scale: Scale) -> Table:
-    sizes = ("weights_mb", "state_mb", "total_mb", "reduction", "reduction_same_depth", "saved_mb_measured")
-    note = "Counted for one mini-batch over all time steps; reduction is against the deepest end-to-end network."
-    rows = _rows(results, scale, results.memory, ("method", "depth", "block", *sizes))
-    return Table("training_memory", "Training memory", ("method", "depth", "block", *sizes, "note"), rows, [note])
-
-
-def _inference(results: Results, scale: Scale) -> Table:
+def _inference(facts: Facts) -> Table:
     """Cost per image; the measured speed-up stands beside the counted efficiency."""
     compute = ("macs_per_image", "compute_efficiency", "measured_speedup")
-    columns = ("method", "accuracy_percent", *compute, "memory_mb", "memory_overhead", "synaptic_operations")
-    speedup = results.latency["speedup"]
+    columns = ("accuracy_percent", *compute, "memory_mb", "memory_overhead", "synaptic_operations")
+    latency, theta = facts.results.latency, facts.own.scale.theta_conf
     rows = [
-        row | {"accuracy_percent": _percent(row["accuracy"]), "measured_speedup": speedup.get(method)}
-        for method, row in results.inference.items()
+        row | {"accuracy_percent": _percent(row["accuracy"]), "measured_speedup": latency["speedup"].get(method)}
+        for method, row in facts.results.inference.items()
     ]
-    theta = scale.theta_conf if isinstance(scale.theta_conf, list) else [scale.theta_conf]
     note = (
-        f"theta_conf {', '.join(f'{value:g}' for value in theta)}. Ratios are against end-to-end. The speed-up is the median of "
-        f"{results.latency['repeats']} measurements over {results.latency['images']} images in batches of "
-        f"{results.latency['batch_size']}."
+        f"theta_conf {', '.join(f'{value:g}' for value in (theta if isinstance(theta, list) else [theta]))}. Ratios are against "
+        f"end-to-end. The speed-up is the median of {latency['repeats']} measurements over {latency['images']} images in batches "
+        f"of {latency['batch_size']}."
     )
-    return Table("inference", "Cost of inference", (*columns, "note"), _rows(results, scale, rows, columns), [note])
+    return _of(facts, "inference", "Cost of inference", rows, columns, note)
 
 
-def _tradeoff(results: Results, scale: Scale) -> Table:
-    shares = [f"share_{block.key}" for block in results.blocks]
-    present = [name for name in shares if results.tradeoff and name in results.tradeoff[0]]
-    columns = ("method", "split", "theta_conf", "accuracy", "compute_efficiency", "memory_overhead", *present)
-    rows = [row | {"theta_conf": f"{row['theta_conf']:.12g}"} for row in results.tradeoff]  # as text, so that no digit is lost
-    title = "Accuracy against cost over theta_conf"
-    return Table("tradeoff", title, (*columns, "note"), _rows(results, scale, rows, columns))
+def _of(facts: Facts, name: str, title: str, rows: list[Row], columns: Sequence[str], note: str = "") -> Table:
+    """A table of this run by method, with a note on BlocTrain's rows."""
+    cells = [
+        [NAMES[row["method"]], *(row.get(column) for column in columns),
+         _note(facts, row.get("block")) if row["method"] == "bloctrain" else ""]
+        for row in rows
+    ]  # fmt: skip
+    return Table(name, title, ("method", *columns, "note"), cells, [note] if note else [])
 
 
-def _training_time(results: Results, scale: Scale) -> Table:
-    seconds = ("seconds", "median_seconds_per_epoch", "ms_per_image", "forward_seconds")
-    columns = ("method", "depth", "block", "images", "epochs", *seconds)
-    rows = [row | {"ms_per_image": 1000 * row["median_seconds_per_epoch"] / row["images"]} if row["images"] else row
-            for row in results.times]  # fmt: skip
-    note = (
-        "Wall time on this machine; a time of another machine is not comparable. Deeper blocks train on fewer images. "
-        "forward_seconds: the pass over the training images, once per training, that makes what the next block trains on."
-    )
-    return Table("training_time", "Training time", (*columns, "note"), _rows(results, scale, rows, columns), [note])
-
-
-OWN: list[Callable[[Results, Scale], Table]] = [
-    _accuracy_by_depth, partition, _training_memory, _inference, _tradeoff, _training_time
-]  # fmt: skip
-"""The tables of this run alone."""
+def _note(facts: Facts, key: str | None) -> str:
+    """That a block was not built and why, or the mark of results that rest on a leak."""
+    missing = [f"not built: {block.reason}" for block in facts.results.blocks if block.key == key and not block.built]
+    return missing[0] if missing else facts.own.scale.test_picked
 
 
 def _percent(value: float | None) -> float | None:
     return None if value is None else round(100 * value, 4)
-
-
-def _note(scale: Scale, block: Block) -> str:
-    return scale.test_picked if block.built else f"not built: {block.reason}"
-
-
-def _rows(results: Results, scale: Scale, rows: list[Row], columns: Sequence[str]) -> list[list[Any]]:
-    """Rows in the order of `columns`, the method by its name, and a note on BlocTrain's."""
-    blocks, table = {block.key: block for block in results.blocks}, []
-    for row in rows:
-        note = _note(scale, blocks[row["block"]]) if "block" in row else scale.test_picked
-        cells = [NAMES[row["method"]], *(row.get(column) for column in columns[1:])]
-        table.append([*cells, note if row["method"] == "bloctrain" else ""])
-    return table

@@ -22,7 +22,7 @@ from pipeline.reporting.ledger import publish
 from pipeline.reporting.ledger.check import check_entry, check_predictions
 from pipeline.reporting.ledger.entry import SCHEMA, Entry, Finding, entry_of, load_entry, load_ledger, load_spreads  # fmt: skip
 from pipeline.reporting.noise import Spread, accuracy_noise, variation
-from pipeline.reporting.tables import MODEL_COLUMNS, build_tables, headline
+from pipeline.reporting.tables import build_tables, headline
 from pipeline.reporting.text import Table, markdown
 
 CLAIM = "cifar10_resnet9.compute_efficiency"

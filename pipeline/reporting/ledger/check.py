@@ -7,10 +7,8 @@ import numpy as np
 
 from pipeline.base.files import read_arrays
 from pipeline.base.folders import METHODS
-from pipeline.reporting.ledger.entry import FILE, Entry
+from pipeline.reporting.ledger.entry import FILE, PREDICTIONS, Entry
 from pipeline.reporting.validation import check_all, recorded
-
-PREDICTIONS = "predictions.npz"
 
 
 def check_entry(entry: Entry, folder: Path) -> tuple[str, list[str]]:

@@ -19,7 +19,8 @@ from pipeline.reporting.results import NAMES, Results, Row
 from pipeline.reporting.scale import Scale, scale_of
 
 SCHEMA = 1
-FILE, SEEDS, THRESHOLDS = "entry.json", "seeds.csv", "thresholds.csv"
+FILE, SEEDS, THRESHOLDS, PREDICTIONS = "entry.json", "seeds.csv", "thresholds.csv", "predictions.npz"
+MODEL_COLUMNS = ("model", "training_method", "dataset", "dataset_size", "accuracy_percent", "over_seeds", "scale", "note")
 Verdict = Literal["reproduced", "same direction", "not reproduced", "not testable here"]
 REPRODUCED: Verdict = "reproduced"
 DIRECTION: Verdict = "same direction"
@@ -50,7 +51,7 @@ class Finding:
 @dataclass(frozen=True)
 class Entry:
     """A finished experiment. `parameters` is the plain mapping that was recorded; `rows` are those of the table of this run, by
-    column; `notes` say what is to be known of the numbers; `thresholds` is the study of its hardness threshold, if one was made."""
+    MODEL_COLUMNS; `notes` say what is to be known of the numbers; `thresholds` is the study of its hardness threshold, or ()."""
 
     name: str
     scale: Scale
@@ -78,25 +79,17 @@ class Entry:
 
 def entry_of(results: Results, summary: dict[str, Any], spreads: Mapping[str, Spread]) -> Entry:
     """The run in force as an entry that has no findings yet."""
-    scale = scale_of(results)
+    scale, rows = scale_of(results), []
     cut = "" if len(results.built) == scale.blocks else f"{len(results.built)} of {scale.blocks} blocks built"
-    rows = [
-        {
-            "model": scale.family,
-            "training_method": NAMES[method],
-            "dataset": scale.data,
-            "dataset_size": scale.images[method],
-            "accuracy_percent": round(100 * summary["accuracy"][method], 4),
-            "over_seeds": over_seeds(spreads.get(f"accuracy.{method}")),
-            "scale": scale.text(method),
-            "note": "; ".join(note for note in (cut, scale.test_picked) if note) if method == "bloctrain" else "",
-        }
-        for method in METHODS
-    ]
+    for method in METHODS:
+        over_seeds, percent = _over_seeds(spreads.get(f"accuracy.{method}")), round(100 * summary["accuracy"][method], 4)
+        note = "; ".join(note for note in (cut, scale.test_picked) if note) if method == "bloctrain" else ""
+        row = (scale.family, NAMES[method], scale.data, scale.images[method], percent, over_seeds, scale.text(method), note)
+        rows.append(dict(zip(MODEL_COLUMNS, row, strict=True)))
     return Entry(results.params.experiment, scale, summary, results.params.model_dump(mode="json"), rows, results.tradeoff)
 
 
-def over_seeds(spread: Spread | None) -> str:
+def _over_seeds(spread: Spread | None) -> str:
     """Mean and standard deviation of an accuracy over seeds and machines in percent, or nothing where one run was made."""
     return f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} runs)" if spread else ""
 

@@ -12,8 +12,8 @@ from pipeline.base.files import atomic_folder, write_arrays, write_json
 from pipeline.base.folders import Folders
 from pipeline.base.machine import git, machine, package_versions
 from pipeline.inference.stored import network_files, predictions
-from pipeline.reporting.ledger.check import PREDICTIONS, check_predictions
-from pipeline.reporting.ledger.entry import FILE, Entry
+from pipeline.reporting.ledger.check import check_predictions
+from pipeline.reporting.ledger.entry import FILE, PREDICTIONS, Entry
 from pipeline.reporting.results import Results
 
 LARGEST = 10_000_000
@@ -60,13 +60,9 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
         shutil.copyfile(folders.params, folder / "params.yaml")
         print(copy_networks(folders, list(params.blocks), folder))
         for path in target.glob("*"):  # what other commands wrote: seeds, thresholds, variants
-            if path.is_file() and not (folder / path.name).exists() and path.name not in OUTDATED:
+            if path.is_file() and not (folder / path.name).exists():
                 shutil.copyfile(path, folder / path.name)
     return target
-
-
-OUTDATED = ("summary.json", "provenance.json")
-"""Files of entries that were published before entry.json held their content."""
 
 
 def provenance(results: Results, commit: str) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.base.files import missing, read_arrays, read_json
-from pipeline.base.folders import BLOCK_WISE, Folders
+from pipeline.base.folders import Folders
 from pipeline.base.machine import commit_or_modified, package_versions
 from pipeline.reporting.claims.facts import Facts
-from pipeline.reporting.claims.table import COLUMNS
 from pipeline.reporting.figures.all import CAPTIONS
 from pipeline.reporting.ledger.entry import VERDICTS
 from pipeline.reporting.page.samples import SHOWN, file_uri, sample_groups
@@ -35,35 +34,25 @@ def build_page(facts: Facts) -> str:
     Raises:
         UserError: a figure, the test images or another file is missing.
     """
-    results, scale, folders = facts.results, facts.own.scale, facts.results.folders
-    tables = {table.name: table for table in build_tables(facts)}
-    at = COLUMNS.index("scale")
-    tested = [row for row in tables["claims"].rows if row[at]]
-    counts = {verdict: sum(verdict in row for row in tested) for verdict in VERDICTS}
+    results, folders, tables = facts.results, facts.results.folders, {table.name: table for table in build_tables(facts)}
+    claims: dict[bool, list[Any]] = {True: [], False: []}
+    for row in tables["claims"].rows:
+        claims[bool(row[tables["claims"].columns.index("scale")])].append(row)
     images, keys = read_arrays(folders.prepared / "test.npz")["images"], [block.key for block in results.built]
-    digests = [[s, results.images(s), digest] for s, digest in results.manifest["sha256_of_pixels"].items()]
+    digests = [[split, results.images(split), digest] for split, digest in results.manifest["sha256_of_pixels"].items()]
     loader = PackageLoader("pipeline.reporting.page", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(heading=heading, text=cell_text, breakable=_breakable, percent=lambda v: f"{100 * v:.1f}\u00a0%")
+    environment.globals.update(vars(results) | vars(facts), sections=SECTIONS, colours=COLOURS, shown=SHOWN, tables=tables)
     return environment.get_template("report.html.j2").render(
-        sections=SECTIONS,
-        colours=COLOURS,
-        params=results.params,
-        scale=scale,
-        summary=facts.summary,
-        manifest=results.manifest,
-        blocks=results.blocks,
-        hardness_threshold=hardness_threshold(results, scale),
-        sentence=result_sentence(facts),
-        tables=tables,
-        tested=Table("claims", "Claims with a number of ours", COLUMNS, tested),
-        untested=Table(
-            "claims", "Entries that no experiment of ours tests", COLUMNS, [r for r in tables["claims"].rows if not r[at]]
-        ),
-        counts=", ".join(f"{verdict} {count}" for verdict, count in counts.items()),
+        scale=facts.own.scale,
+        hardness_threshold=hardness_threshold(facts),
+        sentence=_sentence(facts),
+        tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
+        untested=Table("claims", "Entries that no experiment of ours tests", tables["claims"].columns, claims[False]),
+        counts=", ".join(f"{verdict} {sum(verdict in row for row in claims[True])}" for verdict in VERDICTS),
         figures=_figures(folders),
         groups=sample_groups(images, results.exits, keys, results.blocks[0].hard, results.class_names),
-        shown=SHOWN,
         checks=checks_table(check_all(results.params.expectations, facts.summary)),
         digests=Table("digests", "Digests of the data", ("split", "images", "digest"), digests),
         parameters=json.dumps(results.params.model_dump(exclude=UNSTATED), indent=2),
@@ -72,16 +61,14 @@ def build_page(facts: Facts) -> str:
     )
 
 
-def result_sentence(facts: Facts) -> str:
+def _sentence(facts: Facts) -> str:
     """What came out, in one sentence."""
-    scale, efficiency, exits = facts.own.scale, facts.summary["efficiency"], facts.summary["exits"]
-    accuracy = {method: f"{100 * facts.accuracy(method):.1f} %" for method in NAMES}
-    others = ", ".join(f"{NAMES[method]} {accuracy[method]}" for method in (BLOCK_WISE[1], "end_to_end"))
+    scale, efficiency, left = facts.own.scale, facts.summary["efficiency"], 100 * facts.summary["exits"].get("b1", 0.0)
+    own, base, whole = (f"{100 * facts.accuracy(method):.1f} %" for method in NAMES)
     return (
-        f"With {facts.summary['depth']} of {scale.blocks} blocks built, BlocTrain reached {accuracy['bloctrain']} test accuracy on "
-        f"{scale.data} ({others}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over own, counted), "
-        f"measured speed-up {efficiency['measured_speedup']:.2f}; {100 * exits.get('b1', 0.0):.1f} % of the test images left at "
-        "block 1."
+        f"With {facts.summary['depth']} of {scale.blocks} blocks built, BlocTrain reached {own} test accuracy on {scale.data} "
+        f"(BlocTrain-base {base}, end-to-end {whole}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over "
+        f"own, counted), measured speed-up {efficiency['measured_speedup']:.2f}; {left:.1f} % of the test images left at block 1."
     )
 
 
@@ -95,7 +82,7 @@ def _figures(folders: Folders) -> list[dict[str, str]]:
     folder, pictures = folders.reports / "figures", []
     texts = read_json(folder / CAPTIONS)
     for name in sorted(
-        texts, key=lambda name: (not name.startswith("figure_"), int("".join(filter(str.isdigit, name)) or 0), name)
+        texts, key=lambda name: (not name.startswith("figure_"), int("0" + "".join(filter(str.isdigit, name))), name)
     ):
         path = folder / f"{name}.png"
         if not path.is_file():
