@@ -13,8 +13,8 @@ from benchmarks.measure import OWN, own_step, peer_step
 from benchmarks.networks import NETWORKS, paper_bytes_per_image, random_labels, random_spikes, resnet9
 from benchmarks.peers import installed
 from benchmarks.throughput import PEER_CANDIDATES
+from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_text
-from pipeline.reporting.text import Table, markdown
 
 OUTPUT = Path("reports/benchmark/saved.md")
 STEPS, IMAGES = (25, 100), 3

@@ -10,7 +10,7 @@ from pipeline.reporting.claims.table import findings
 from pipeline.reporting.figures.all import draw_figures
 from pipeline.reporting.ledger.publish import publish, require_committed
 from pipeline.reporting.tables import build_tables
-from pipeline.reporting.text import write_table
+from pipeline.analysis.table import write_table
 from pipeline.reporting.validation import check_all, write_checks
 from stages.command import run_stage
 

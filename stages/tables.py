@@ -5,7 +5,7 @@ from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.tables import build_tables
-from pipeline.reporting.text import write_table
+from pipeline.analysis.table import write_table
 from stages.command import run_stage
 
 

@@ -13,7 +13,7 @@ from pipeline.base.folders import Folders
 from pipeline.config import Params, load_params
 from pipeline.reporting.ledger.check import check_entry
 from pipeline.reporting.ledger.entry import load_ledger
-from pipeline.reporting.text import markdown
+from pipeline.analysis.table import markdown
 from pipeline.reporting.validation import check_all, checks_table, write_checks
 from stages.command import _guard
 

@@ -10,9 +10,9 @@ p -+ 3 sqrt(p (1 - p) / n + s^2).
 from math import ceil, floor, hypot, sqrt
 from typing import Any
 
+from pipeline.analysis.noise import variation
 from pipeline.base.files import read_json
 from pipeline.config import Params, load_params
-from pipeline.reporting.noise import variation
 from studies.experiments import in_one_line
 from studies.seeds import SUMMARY, flatten
 

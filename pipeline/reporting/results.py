@@ -10,8 +10,6 @@ from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.data.known import known_dataset
 
-NAMES = {"bloctrain": "BlocTrain", "bloctrain_base": "BlocTrain-base", "end_to_end": "end-to-end"}
-"""How tables and figures call the methods."""
 Row = dict[str, Any]
 """A row of a table by column: numbers converted, None for empty cells."""
 

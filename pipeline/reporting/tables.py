@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.analysis.table import NAMES, Table
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import literature, load_claims, paper_scale_text
 from pipeline.reporting.claims.table import claims_table
 from pipeline.reporting.ledger.entry import MODEL_COLUMNS, Entry
-from pipeline.reporting.results import NAMES, Row
+from pipeline.reporting.results import Row
 from pipeline.reporting.scale import TEST_PICKED
 from pipeline.reporting.summary import look_up
-from pipeline.reporting.text import Table
 
 PAPER_TABLES = {
     "table_1": ("table_1_cifar10", "CIFAR-10", "Table 1: accuracy on CIFAR-10"),

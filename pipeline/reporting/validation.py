@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_json, write_text
 from pipeline.base.yaml_file import validate
 from pipeline.reporting.params import Expectation
 from pipeline.reporting.summary import look_up
-from pipeline.reporting.text import Table, markdown
 
 NAME = "validation"
 

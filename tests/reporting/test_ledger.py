@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from fake_run import digits_params, make_entry, paper_params, write_run
 
+from pipeline.analysis.noise import Spread, accuracy_noise, variation
+from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_json
 from pipeline.base.folders import Folders
 from pipeline.data.known import CIFAR, known_dataset
@@ -21,9 +23,7 @@ from pipeline.reporting.claims.table import COLUMNS, claims_table
 from pipeline.reporting.ledger import publish
 from pipeline.reporting.ledger.check import check_entry, check_predictions
 from pipeline.reporting.ledger.entry import SCHEMA, Entry, Finding, entry_of, load_entry, load_ledger, load_spreads  # fmt: skip
-from pipeline.reporting.noise import Spread, accuracy_noise, variation
 from pipeline.reporting.tables import build_tables, headline
-from pipeline.reporting.text import Table, markdown
 
 CLAIM = "cifar10_resnet9.compute_efficiency"
 ROOT = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_run import digits_params, paper_params, write_run
 
+from pipeline.analysis.noise import Spread
 from pipeline.base.folders import Folders
 from pipeline.reporting.claims import judge as judging
 from pipeline.reporting.claims.facts import Facts, load_facts
@@ -17,7 +18,6 @@ from pipeline.reporting.claims.numbers import DERIVED
 from pipeline.reporting.claims.paper import RESULTS, Reference, load_claims, read_claims_file, section_of
 from pipeline.reporting.claims.table import claims_table
 from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Finding
-from pipeline.reporting.noise import Spread
 from pipeline.reporting.scale import family
 
 ACCURACY = "cifar10_resnet9.accuracy_bloctrain"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from pipeline.analysis.noise import Spread, Variation, accuracy_noise, variation
 from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.reporting.claims.paper import Claim, paper_network, paper_training
 from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_spreads
-from pipeline.reporting.noise import Spread, Variation, accuracy_noise, variation
 from pipeline.reporting.results import Block, Results, Row, load_results
 from pipeline.reporting.summary import build_summary
 

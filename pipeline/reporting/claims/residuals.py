@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.analysis.noise import Spread, accuracy_noise
+from pipeline.analysis.table import NAMES
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import pooled
 from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Entry, Finding
-from pipeline.reporting.noise import Spread, accuracy_noise
-from pipeline.reporting.results import NAMES
 
 FREE = ("experiment", "expectations", "network", "data.source", "data.path")
 """Parameters in which the two experiments may differ; where the images were read from does not matter, the data set does. With

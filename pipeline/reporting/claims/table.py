@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.analysis.table import Table
 from pipeline.reporting.claims.advice import advise
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.judge import WITHOUT_RESIDUALS, judge
@@ -9,7 +10,6 @@ from pipeline.reporting.claims.paper import LITERATURE, RESULTS, SIDE, WIDTHS, C
 from pipeline.reporting.claims.residuals import compare_residuals, residual_pairs
 from pipeline.reporting.ledger.entry import Entry, Finding, load_spreads
 from pipeline.reporting.scale import DATASETS, TEST_PICKED
-from pipeline.reporting.text import Table
 
 COLUMNS = ("claim", "where", "paper", "ours", "scale", "verdict", "reason", "experiment")
 OWN_ROWS = {

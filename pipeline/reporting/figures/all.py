@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.analysis import plot
 from pipeline.base.files import write_json
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import RESULTS, Reference, section_of
-from pipeline.reporting.figures import cost, curves, partition, plot
+from pipeline.reporting.figures import cost, curves, partition
 
 CAPTIONS = "captions.json"
 DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
     partition.figure_4, cost.figure_5a, cost.figure_5b, cost.figure_5c, cost.figure_6a, cost.figure_6b, partition.figure_7,
     partition.figure_9, cost.figure_10a, partition.figure_10c, cost.figure_11a, cost.figure_11b, curves.training_curves,
 )  # fmt: skip
-"""The figures of one run, whose file names are those of the functions."""
+"""The figures of one run. A function gives its file its name, and its docstring is the caption."""
 
 
 def draw_figures(facts: Facts, folder: Path) -> None:
@@ -25,10 +26,11 @@ def draw_figures(facts: Facts, folder: Path) -> None:
     scale = facts.own.scale
     section = section_of(scale.family, scale.dataset)
     paper = Reference(section if section and scale.dataset == RESULTS[section][0] else None)
+    drawings = [(draw, paper) for draw in DRAWN] + [(curves.experiments, Reference(section))] * bool(facts.others)
+    texts = {}
     with plot.style():
-        drawings = {draw.__name__: draw(facts, paper) for draw in DRAWN}
-        if facts.others:
-            drawings["experiments"] = curves.experiments(facts, Reference(section))
-        for name, drawn in drawings.items():
-            plot.save(folder, name, drawn)
-    write_json(folder / CAPTIONS, {name: {"caption": drawn.caption, "alt": drawn.alt} for name, drawn in drawings.items()})
+        for draw, beside in drawings:
+            drawn = draw(facts, beside)
+            plot.save(folder, draw.__name__, drawn)
+            texts[draw.__name__] = {"caption": drawn.caption(draw), "alt": drawn.alt}
+    write_json(folder / CAPTIONS, texts)

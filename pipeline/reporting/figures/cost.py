@@ -3,11 +3,12 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.analysis import plot
+from pipeline.analysis.table import NAMES
 from pipeline.base.folders import BLOCK_WISE, METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
-from pipeline.reporting.figures import plot
-from pipeline.reporting.results import NAMES, by_block, seconds_per_epoch
+from pipeline.reporting.results import by_block, seconds_per_epoch
 
 OWN = plot.METHOD_COLOURS["bloctrain"]
 PAPER_BATCH = 60
@@ -15,19 +16,23 @@ PAPER_BATCH = 60
 
 
 def figure_5a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Test accuracy of the first 1, 2, ... blocks."""
+    """Figure 5A. Test accuracy against depth.{full_depth}"""
     _, (axis,) = plot.new_figure(height=3.0)
     series = {method: [100 * value for value in facts.by_depth(method).values()] for method in METHODS}
     _depth_lines(axis, facts, series)
     plot.paper_line(axis, paper.value("accuracy_bloctrain"), f"BlocTrain, {paper.label}")
     plot.paper_line(axis, paper.value("accuracy_base"), f"BlocTrain-base, {paper.label}", ":")
     axis.set_ylabel("test accuracy (%)")
-    caption = "Figure 5A. Test accuracy against depth." + " The paper's values are those of its full depth." * bool(paper.section)
-    return plot.finish([axis], caption, f"By depth, {plot.listed(series, '{:.1f} %')}.")
+    return plot.finish(
+        [axis],
+        f"By depth, {plot.listed(series, '{:.1f} %')}.",
+        full_depth=" The paper's values are those of its full depth." * bool(paper.section),
+    )
 
 
 def figure_5b(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Memory of training each block against end-to-end of the same depth, and the reduction against the deepest."""
+    """Figure 5B. Memory of backpropagation through time for one mini-batch. BlocTrain: for training the last block named. Below:
+    how many times less than end-to-end training of the full depth."""
     _, axes = plot.new_figure(2, 1, height=4.0)
     keys = list(facts.results.params.blocks)
     rows = {method: by_block(facts.results.memory, method) for method in ("bloctrain", "end_to_end")}
@@ -39,16 +44,14 @@ def figure_5b(facts: Facts, paper: Reference) -> plot.Drawn:
     axes[1].set(ylabel="reduction\n(end-to-end / own)", xlabel="block in training")
     plot.paper_line(axes[1], paper.value("training_memory_reduction_min"), f"smallest, {paper.label}", ":")
     plot.paper_line(axes[1], paper.value("training_memory_reduction_max"), f"largest, {paper.label}")
-    caption = (
-        "Figure 5B. Memory of backpropagation through time for one mini-batch. BlocTrain: for training the last block named. "
-        "Below: how many times less than end-to-end training of the full depth."
-    )
     words = ", ".join(f"{key} {value:.2f}" for key, value in reduction.items())
-    return plot.finish(axes, caption, f"Reduction of training memory: {words}.")
+    return plot.finish(axes, f"Reduction of training memory: {words}.")
 
 
 def figure_5c(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Seconds per epoch to train up to a depth: the blocks so far added up, end-to-end at once."""
+    """Figure 5C. Training time per epoch against depth, on this machine: block-wise methods summed over the blocks so far, each
+    with its share of the forward pass that makes the next block's features, end-to-end for the whole network. The paper states no
+    time in seconds."""
     _, (axis,) = plot.new_figure()
     series = {method: _epoch_seconds(facts, method) for method in METHODS}
     for method, built in zip(BLOCK_WISE, (len(facts.results.built), len(facts.results.blocks)), strict=True):
@@ -56,51 +59,39 @@ def figure_5c(facts: Facts, paper: Reference) -> plot.Drawn:
     _depth_lines(axis, facts, series)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("training time (s per epoch)")
-    caption = (
-        "Figure 5C. Training time per epoch against depth, on this machine: block-wise methods summed over the blocks so far, "
-        "each with its share of the forward pass that makes the next block's features, end-to-end for the whole network. The "
-        "paper states no time in seconds."
-    )
-    return plot.finish([axis], caption, f"By depth, {plot.listed(series, '{:.3g} s')}.", 2)
+    return plot.finish([axis], f"By depth, {plot.listed(series, '{:.3g} s')}.", 2)
 
 
 def figure_6a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Accuracy and compute efficiency against the confidence threshold."""
+    """Figure 6A. Test accuracy and compute efficiency (operations of the end-to-end network over own) against theta_conf."""
     _, axes = plot.new_figure(2, 1, height=4.2)
     _sweep(axes[0], facts, "accuracy", 100.0, "test accuracy (%)")
     _sweep(axes[1], facts, "compute_efficiency", 1.0, "compute efficiency\n(end-to-end / own)")
     plot.paper_line(axes[0], paper.value("accuracy_bloctrain"), f"{paper.label}, {_theta(paper)}")
     _paper_pair(axes[1], paper, "compute_efficiency")
-    caption = (
-        "Figure 6A. Test accuracy and compute efficiency (operations of the end-to-end network over own) against theta_conf."
-    )
-    return plot.finish(axes, caption, _sweep_text(facts, "compute_efficiency", "compute efficiency"))
+    return plot.finish(axes, _sweep_text(facts, "compute_efficiency", "compute efficiency"))
 
 
 def figure_6b(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Memory per inference against the confidence threshold."""
+    """Figure 6B. Memory per inference, relative to the end-to-end network, against theta_conf."""
     _, axes = plot.new_figure(height=2.7)
     _sweep(axes[0], facts, "memory_overhead", 1.0, "memory overhead\n(own / end-to-end)")
     _paper_pair(axes[0], paper, "inference_memory_overhead")
-    caption = "Figure 6B. Memory per inference, relative to the end-to-end network, against theta_conf."
-    return plot.finish(axes, caption, _sweep_text(facts, "memory_overhead", "memory overhead"))
+    return plot.finish(axes, _sweep_text(facts, "memory_overhead", "memory overhead"))
 
 
 def figure_10a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Training time per block, BlocTrain against BlocTrain-base."""
+    """Figure 10A. Training time per epoch of each block on this machine, with its share of the forward pass that makes the next
+    block's features. BlocTrain-base trains every block on all classes."""
     _, (axis,) = plot.new_figure()
     series = {method: _epoch_seconds(facts, method) for method in BLOCK_WISE}
     plot.grouped_bars(axis, list(facts.results.params.blocks), series)
     axis.set(ylabel="training time (s per epoch)", xlabel="block")
-    caption = (
-        "Figure 10A. Training time per epoch of each block on this machine, with its share of the forward pass that makes the "
-        "next block's features. BlocTrain-base trains every block on all classes."
-    )
-    return plot.finish([axis], caption, f"By block, {plot.listed(series, '{:.3g} s')}.", 2)
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.3g} s')}.", 2)
 
 
 def figure_11a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Training time per epoch over that of end-to-end training, at the same batch size."""
+    """Figure 11A. Training time per epoch, summed over the blocks, relative to end-to-end at the same batch size.{note}"""
     _, (axis,) = plot.new_figure(height=2.2)
     ratio, value = facts.summary["training_time_ratio"], paper.value("training_time_same_batch")
     plot.bars(axis, [NAMES["bloctrain"]], [ratio], 0.5, OWN, "{:.2f}")
@@ -110,12 +101,13 @@ def figure_11a(facts: Facts, paper: Reference) -> plot.Drawn:
     axis.set(xlim=(-0.8, 0.8), ylim=(0, 1.2 * max(ratio, value or 0, 1.0)), ylabel="training time\n(ratio to end-to-end)")
     cached = facts.results.params.features.mode == "cached"
     note = " The spikes of earlier blocks are cached here, which is counted; the paper recomputes them." * cached
-    caption = f"Figure 11A. Training time per epoch, summed over the blocks, relative to end-to-end at the same batch size.{note}"
-    return plot.finish([axis], caption, f"Ratio {ratio:.2f} on this machine.")
+    return plot.finish([axis], f"Ratio {ratio:.2f} on this machine.", note=note)
 
 
 def figure_11b(facts: Facts, paper: Reference) -> plot.Drawn:
-    """The largest mini-batch of end-to-end training in the memory that BlocTrain's largest block needs for its own."""
+    """Figure 11B, its premise: in the {budget:.3g} MB that training BlocTrain's largest block takes with {batch} images
+    (counted), end-to-end training fits {allowed}. The paper measures on a GPU what smaller batches cost in time; that is not done
+    here."""
     _, (axis,) = plot.new_figure(height=2.4)
     batch, memory = facts.results.params.training.batch_size, facts.results.memory
     whole = by_block(memory, "end_to_end")[facts.results.params.deepest]
@@ -126,12 +118,9 @@ def figure_11b(facts: Facts, paper: Reference) -> plot.Drawn:
     axis.bar_label(axis.containers[0], fmt="%d", fontsize=7)  # type: ignore[arg-type]
     plot.paper_mark(axis, 1, stated, f"{paper.label}, their GPU", reach=0.3)
     axis.set(xlim=(-0.6, 1.6), ylim=(0, 1.2 * max(batch, allowed, stated or 0)), ylabel="images per mini-batch")
-    caption = (
-        f"Figure 11B, its premise: in the {budget:.3g} MB that training BlocTrain's largest block takes with {batch} images "
-        f"(counted), end-to-end training fits {allowed}. The paper measures on a GPU what smaller batches cost in time; that is "
-        "not done here."
+    return plot.finish(
+        [axis], f"BlocTrain {batch} images, end-to-end {allowed} in the same memory.", budget=budget, batch=batch, allowed=allowed
     )
-    return plot.finish([axis], caption, f"BlocTrain {batch} images, end-to-end {allowed} in the same memory.")
 
 
 def _epoch_seconds(facts: Facts, method: str) -> list[float]:

@@ -5,19 +5,21 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.analysis import plot
+from pipeline.analysis.table import NAMES
 from pipeline.base.files import read_table
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
-from pipeline.reporting.figures import plot
-from pipeline.reporting.results import NAMES
 
 COLOURS = [plot.OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "black", "red")]
 MARKERS = "os^Dv*"
 
 
 def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
-    """A row per method: loss, and training (solid) and validation (dashed) accuracy; a colour per block."""
+    """Training curves. A colour per block (end-to-end: the network whose last block it is); solid on the training images, dashed
+    on the validation images. The baselines train on the validation images too, so they have no dashed line; BlocTrain's blocks
+    from the third on train on the images of hard classes alone."""
     colours = {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(facts.results.params.blocks)}
     figure, axes = plot.new_figure(len(METHODS), 2, height=5.2)
     ends = []
@@ -40,16 +42,12 @@ def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
     handles += [Line2D([], [], color="#666666", label="training")]
     handles += [Line2D([], [], color="#666666", linestyle="--", label="validation")]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
-    caption = (
-        "Training curves. A colour per block (end-to-end: the network whose last block it is); solid on the training "
-        "images, dashed on the validation images. The baselines train on the validation images too, so they have no dashed line; "
-        "BlocTrain's blocks from the third on train on the images of hard classes alone."
-    )
-    return plot.Drawn(figure, caption, f"Loss and accuracy per epoch. BlocTrain's last losses: {', '.join(ends)}.")
+    return plot.Drawn(figure, f"Loss and accuracy per epoch. BlocTrain's last losses: {', '.join(ends)}.")
 
 
 def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Test accuracy against compute efficiency over theta_conf: a line per experiment, its end-to-end network at 1."""
+    """Accuracy against operations over the confidence threshold, this run and every published experiment; a filled mark per
+    threshold, the end-to-end network of the same experiment as an open mark."""
     _, (axis,) = plot.new_figure(height=3.4)
     words = []
     for position, entry in enumerate([facts.own, *facts.others]):
@@ -68,8 +66,4 @@ def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
     axis.set(xlabel="compute efficiency (end-to-end operations / own)", ylabel="test accuracy (%)")
     axis.yaxis.set_major_locator(MaxNLocator(6))
     axis.margins(0.08)
-    caption = (
-        "Accuracy against operations over the confidence threshold, this run and every published experiment; a filled mark per "
-        "threshold, the end-to-end network of the same experiment as an open mark."
-    )
-    return plot.finish([axis], caption, "; ".join(words) + ".")
+    return plot.finish([axis], "; ".join(words) + ".")

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from pipeline.analysis import plot
 from pipeline.base.folders import BLOCK_WISE
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
-from pipeline.reporting.figures import plot
 
 MANY = 20
 """Above this number of classes their names no longer fit below the bars."""
@@ -15,7 +15,9 @@ EASY, HARD = plot.OKABE_ITO["sky"], plot.OKABE_ITO["purple"]
 
 
 def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Class-wise accuracy after block 1, easy and hard classes, the threshold, and all thresholds that give this partition."""
+    """Figure 4. Class-wise {source} accuracy ({metric}) after block 1{mark}, and the hardness threshold: a class at or below it
+    is hard. The band spans the thresholds that give this very partition, from the highest hard accuracy to the lowest easy one.
+    """
     block, scale, names = facts.results.blocks[0], facts.own.scale, facts.results.class_names
     metric, source = scale.partition["metric"], scale.partition["source"]
     accuracy, threshold = 100 * block.accuracy[metric], 100 * (block.threshold or 0.0)
@@ -35,14 +37,16 @@ def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
     axis.set_ylabel(f"{source}\n{metric.replace('_', '-')} (%)")
     _class_axis(axis, names)
     mark = f" ({scale.test_picked})" if scale.test_picked else ""
-    caption = (
-        f"Figure 4. Class-wise {source} accuracy ({metric}) after block 1{mark}, and the hardness threshold: a class at or below "
-        "it is hard. The band spans the thresholds that give this very partition, from the highest hard accuracy to the lowest "
-        "easy one."
-    )
     hard = ", ".join(names[c] for c in block.hard) or "none"
     alt = f"Bars, one per class, from {accuracy.min():.1f} to {accuracy.max():.1f} %. Hard classes: {hard}. "
-    return plot.finish([axis], caption, f"{alt}The threshold is {threshold:.2f} %.", 1 if metric == "one_vs_rest" else 2)
+    return plot.finish(
+        [axis],
+        f"{alt}The threshold is {threshold:.2f} %.",
+        1 if metric == "one_vs_rest" else 2,
+        source=source,
+        metric=metric,
+        mark=mark,
+    )
 
 
 def _class_axis(axis: Axes, names: list[str]) -> None:
@@ -59,7 +63,8 @@ def _class_axis(axis: Axes, names: list[str]) -> None:
 
 
 def figure_7(facts: Facts, paper: Reference) -> plot.Drawn:
-    """The four panels for this run's one threshold: hard classes, exits, efficiency and overhead, accuracy."""
+    """Figure 7, for this run's one hardness threshold. A: hard classes after each block. B: share of test inputs classified at
+    each block. C: compute efficiency and memory overhead. D: test accuracy.{mark}"""
     _, axes = plot.new_figure(2, 2, height=4.0)
     _hard_classes(axes[0], facts, paper)
     _exits(axes[1], facts)
@@ -76,16 +81,13 @@ def figure_7(facts: Facts, paper: Reference) -> plot.Drawn:
     plot.bars(axes[3], ["BlocTrain"], [accuracy], 0.5, OWN)
     axes[3].set(xlim=(-0.7, 0.7), ylim=(0, 105), ylabel="test accuracy (%)")
     plot.paper_line(axes[3], paper.value("accuracy_bloctrain"), paper.label)
-    caption = (
-        "Figure 7, for this run's one hardness threshold. A: hard classes after each block. B: share of test inputs classified "
-        f"at each block. C: compute efficiency and memory overhead. D: test accuracy.{_mark(facts)}"
-    )
     alt = f"{_exits_text(facts)} Compute efficiency {ratios[0]:.2f}, accuracy {accuracy:.1f} %."
-    return plot.finish(axes, caption, alt)
+    return plot.finish(axes, alt, mark=_mark(facts))
 
 
 def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Hard classes, test accuracy and exits, block by block."""
+    """Figure 9, drawn for this run's network. A: hard classes after each block. B: test accuracy of the network up to each block.
+    C: share of test inputs classified at each block.{mark}"""
     _, axes = plot.new_figure(3, 1, height=5.2)
     _hard_classes(axes[0], facts, paper)
     depths = {key: 100 * value for key, value in facts.by_depth("bloctrain").items()}
@@ -95,24 +97,19 @@ def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
     plot.paper_line(axes[1], paper.value("accuracy_bloctrain"), f"{paper.label}, full depth", ":")
     _exits(axes[2], facts)
     axes[2].set_xlabel("block")
-    caption = (
-        "Figure 9, drawn for this run's network. A: hard classes after each block. B: test accuracy of the network up to each "
-        f"block. C: share of test inputs classified at each block.{_mark(facts)}"
-    )
     words = ", ".join(f"{key} {value:.1f} %" for key, value in depths.items())
-    return plot.finish(axes, caption, f"Accuracy by block: {words}. {_exits_text(facts)}")
+    return plot.finish(axes, f"Accuracy by block: {words}. {_exits_text(facts)}", mark=_mark(facts))
 
 
 def figure_10c(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Inputs classified at each block, BlocTrain against BlocTrain-base."""
+    """Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
     keys = list(facts.results.params.blocks)
     left = dict(zip(BLOCK_WISE, (facts.results.exits, facts.results.base_exits), strict=True))
     series = {method: _shares(exits["exit_block"], len(keys)) for method, exits in left.items()}
     _, (axis,) = plot.new_figure()
     plot.grouped_bars(axis, keys, series, "{:.1f}")
     axis.set(ylabel="inputs classified (%)", xlabel="block", ylim=(0, 110))
-    caption = f"Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{_mark(facts)}"
-    return plot.finish([axis], caption, f"By block, {plot.listed(series, '{:.1f} %')}.", 2)
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts))
 
 
 def _hard_classes(axis: Axes, facts: Facts, paper: Reference) -> None:

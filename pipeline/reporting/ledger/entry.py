@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.analysis.noise import Spread
+from pipeline.analysis.table import NAMES
 from pipeline.base.errors import UserError
 from pipeline.base.files import damaged, read_json, read_table
 from pipeline.base.folders import METHODS
-from pipeline.reporting.noise import Spread
-from pipeline.reporting.results import NAMES, Results, Row
+from pipeline.reporting.results import Results, Row
 from pipeline.reporting.scale import Scale, scale_of
 
 SCHEMA = 1

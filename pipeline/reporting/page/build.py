@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipeline.analysis.table import NAMES, Table, cell_text, heading
 from pipeline.base.files import missing, read_arrays, read_json
 from pipeline.base.folders import Folders
 from pipeline.base.machine import commit_or_modified, package_versions
@@ -13,9 +14,7 @@ from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
 from pipeline.reporting.ledger.entry import VERDICTS
 from pipeline.reporting.page.samples import SHOWN, file_uri, sample_groups
-from pipeline.reporting.results import NAMES
 from pipeline.reporting.tables import build_tables, hardness_threshold
-from pipeline.reporting.text import Table, cell_text, heading
 from pipeline.reporting.validation import check_all, checks_table
 
 SECTIONS = {

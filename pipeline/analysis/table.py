@@ -7,6 +7,9 @@ from typing import Any
 
 from pipeline.base.files import write_csv, write_text
 
+NAMES = {"bloctrain": "BlocTrain", "bloctrain_base": "BlocTrain-base", "end_to_end": "end-to-end"}
+"""How tables and figures call the methods."""
+
 
 @dataclass(frozen=True)
 class Table:

@@ -1,7 +1,7 @@
 """One look for every figure, and files whose bytes depend on the data alone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pipeline.analysis.table import NAMES
 from pipeline.base.files import atomic_file
-from pipeline.reporting.results import NAMES
 
 COLUMN, DPI = 3.4, 160
 """Width in inches of one column of the paper, and dots per inch."""
@@ -34,11 +34,16 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A finished figure, its caption, and a text for readers who cannot see it."""
+    """A finished figure, a text for readers who cannot see it, and what its caption leaves open. The caption is the docstring of
+    the function that drew it."""
 
     figure: Figure
-    caption: str
     alt: str
+    words: dict[str, Any] = field(default_factory=dict)
+
+    def caption(self, draw: Callable[..., Any]) -> str:
+        """The caption in one line."""
+        return " ".join((draw.__doc__ or "").split()).format(**self.words)
 
 
 def new_figure(rows: int = 1, columns: int = 1, height: float = 2.4) -> tuple[Figure, list[Axes]]:
@@ -63,14 +68,14 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
         figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns)
 
 
-def finish(axes: Sequence[Axes], caption: str, alt: str, columns: int = 1) -> Drawn:
+def finish(axes: Sequence[Axes], alt: str, columns: int = 1, **words: Any) -> Drawn:
     """The figure of these axes with its legend; several panels side by side or in three rows get letters."""
     figure = axes[0].get_figure()
     assert isinstance(figure, Figure)
     for axis, letter in zip(axes, "ABCD" if len(axes) > 2 else "", strict=False):
         axis.set_title(letter, loc="left", fontweight="bold")
     legend(figure, axes, columns)
-    return Drawn(figure, caption, alt)
+    return Drawn(figure, alt, words)
 
 
 def bars(axis: Axes, names: Sequence[str], values: Sequence[float], width: float, colour: Any, form: str = "") -> None:
