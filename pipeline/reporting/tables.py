@@ -31,8 +31,8 @@ HEADLINE: list[tuple[str, list[str], str, str, int]] = [
 """Words, claims of the paper that state the number, how ours is printed, where it stands in a summary, and its factor."""
 RATIO = "Counted for one mini-batch over all time steps; reduction is against the deepest end-to-end network."
 TIME = (
-    "Wall time on this machine; a time of another machine is not comparable. Deeper blocks train on fewer images. forward_seconds: "
-    "the pass over the training images, once per training, that makes what the next block trains on."
+    "Wall time on this machine; a time of another machine is not comparable. Deeper blocks train on fewer images. "
+    "forward_seconds: the pass over the training images, once per training, that makes what the next block trains on."
 )
 
 

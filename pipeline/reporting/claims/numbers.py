@@ -40,10 +40,8 @@ def _at_theta(facts: Facts, claim: Claim) -> dict[str, float]:
     """Accuracy, compute and memory at the claim's theta_conf; else at this run's own."""
     theta, efficiency = claim.fields.get("theta_conf"), facts.summary["efficiency"]
     if theta is None or theta == facts.own.scale.theta_conf:
-        overhead = efficiency["memory_overhead"]
-        return {
-            "accuracy": facts.accuracy("bloctrain"), "compute_efficiency": efficiency["compute"], "memory_overhead": overhead
-        }  # fmt: skip
+        own = {"accuracy": facts.accuracy("bloctrain"), "compute_efficiency": efficiency["compute"]}
+        return own | {"memory_overhead": efficiency["memory_overhead"]}
     if (row := facts.at_theta(theta)) is None:
         raise Untestable(f"inference.sweep has no theta_conf {theta}")
     return row
@@ -93,6 +91,12 @@ def _by_depth(facts: Facts, claim: Claim) -> str:
     return "; ".join(f"{key}: {100 * own[key]:.2f} % against {100 * other[key]:.2f} %" for key in own)
 
 
+def _hard_at(facts: Facts, claim: Claim) -> dict[float, int]:
+    """How many classes after block 1 would be hard at each of the paper's thresholds, in percent."""
+    accuracy = facts.results.blocks[0].accuracy[facts.own.scale.partition["metric"]]
+    return {threshold: int((accuracy <= threshold / 100).sum()) for threshold in claim.value}
+
+
 DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "at_theta": _at_theta,
     "full": lambda facts, claim: _relaxed(facts, claim)[0],
@@ -107,6 +111,8 @@ DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "left": _left,
     "extra_macs": _extra_macs,
     "by_depth": _by_depth,
+    "hard_at": _hard_at,
+    "hard_at_each": lambda facts, claim: ", ".join(f"{at}: {count}" for at, count in _hard_at(facts, claim).items()),
     "setting": lambda facts, _: facts.own.parameters,
     "images": lambda facts, _: {split: facts.results.images(split) for split in ("train", "validation", "test")},
     "learning_rates": lambda facts, _: ", ".join(f"{key}: {rate}" for key, rate in facts.own.scale.learning_rates.items()),

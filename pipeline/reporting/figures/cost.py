@@ -1,4 +1,4 @@
-"""Figures 5 and 6: accuracy, memory, compute and time, by depth and by confidence threshold. Figures 10A and 11: training time."""
+"""Figures 5, 6, 10A and 11: accuracy, memory, compute and time, by depth and by confidence threshold."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator

@@ -6,14 +6,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pipeline.analysis.table import NAMES, Table, cell_text, heading
+from pipeline.analysis.table import Table, cell_text, heading
 from pipeline.base.files import missing, read_arrays, read_json
-from pipeline.base.folders import Folders
+from pipeline.base.folders import METHODS, Folders
 from pipeline.base.machine import commit_or_modified, package_versions
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
 from pipeline.reporting.ledger.entry import VERDICTS
-from pipeline.reporting.page.samples import SHOWN, file_uri, sample_groups
+from pipeline.reporting.page.samples import SHOWN, png_uri, sample_groups
 from pipeline.reporting.tables import build_tables, hardness_threshold
 from pipeline.reporting.validation import check_all, checks_table
 
@@ -63,11 +63,12 @@ def build_page(facts: Facts) -> str:
 def _sentence(facts: Facts) -> str:
     """What came out, in one sentence."""
     scale, efficiency, left = facts.own.scale, facts.summary["efficiency"], 100 * facts.summary["exits"].get("b1", 0.0)
-    own, base, whole = (f"{100 * facts.accuracy(method):.1f} %" for method in NAMES)
+    own, base, whole = (f"{100 * facts.accuracy(method):.1f} %" for method in METHODS)
     return (
         f"With {facts.summary['depth']} of {scale.blocks} blocks built, BlocTrain reached {own} test accuracy on {scale.data} "
-        f"(BlocTrain-base {base}, end-to-end {whole}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over "
-        f"own, counted), measured speed-up {efficiency['measured_speedup']:.2f}; {left:.1f} % of the test images left at block 1."
+        f"(BlocTrain-base {base}, end-to-end {whole}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end "
+        f"over own, counted), measured speed-up {efficiency['measured_speedup']:.2f}; {left:.1f} % of the test images left at "
+        "block 1."
     )
 
 
@@ -86,5 +87,5 @@ def _figures(folders: Folders) -> list[dict[str, str]]:
         path = folder / f"{name}.png"
         if not path.is_file():
             raise missing(path)
-        pictures.append({"name": name, "uri": file_uri(path), **texts[name]})
+        pictures.append({"name": name, "uri": png_uri(path.read_bytes()), **texts[name]})
     return pictures

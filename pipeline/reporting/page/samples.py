@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -20,11 +19,6 @@ class Sample:
     label: str
     prediction: str
     uri: str
-
-    @property
-    def alt(self) -> str:
-        """The image in words."""
-        return f"test image {self.index}: {self.label}, predicted {self.prediction}"
 
 
 @dataclass(frozen=True)
@@ -50,28 +44,21 @@ def sample_groups(
     for position, key in enumerate(keys, start=1):
         for kind, mask in kinds.items():
             rows = np.flatnonzero((exits["exit_block"] == position) & mask)
-            spread = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(np.int64)]
-            groups.append(Group(key, kind, len(rows), [_sample(images, exits, int(row), names) for row in spread]))
+            samples = []
+            for row in rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().astype(np.int64)]:
+                index, label, prediction = (int(exits[name][row]) for name in ("index", "label", "prediction"))
+                samples.append(Sample(index, names[label], names[prediction], png_uri(_png(images[index]))))
+            groups.append(Group(key, kind, len(rows), samples))
     return groups
 
 
-def _sample(images: np.ndarray, exits: dict[str, np.ndarray], row: int, names: list[str]) -> Sample:
-    index = int(exits["index"][row])
-    label, prediction = names[int(exits["label"][row])], names[int(exits["prediction"][row])]
-    return Sample(index, label, prediction, image_uri(images[index]))
-
-
-def image_uri(image: np.ndarray) -> str:
-    """A PNG data URI of uint8 `[C, H, W]` with one (grey) or three (RGB) channels, at its own size."""
+def _png(image: np.ndarray) -> bytes:
+    """uint8 `[C, H, W]` with one (grey) or three (RGB) channels as a PNG of its own size."""
     stream = io.BytesIO()
     Image.fromarray(image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)).save(stream, format="PNG")
-    return _data_uri(stream.getvalue())
+    return stream.getvalue()
 
 
-def file_uri(path: Path) -> str:
-    """A PNG file as a data URI."""
-    return _data_uri(path.read_bytes())
-
-
-def _data_uri(content: bytes) -> str:
+def png_uri(content: bytes) -> str:
+    """The bytes of a PNG file as a data URI."""
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
