@@ -3,21 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.analysis.table import write_table
 from pipeline.base.folders import Folders
+from pipeline.base.machine import require_committed
 from pipeline.config import Params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.claims.table import findings
 from pipeline.reporting.figures.all import draw_figures
-from pipeline.reporting.ledger.publish import publish, require_committed
+from pipeline.reporting.ledger.publish import publish
 from pipeline.reporting.tables import build_tables
-from pipeline.analysis.table import write_table
 from pipeline.reporting.validation import check_all, write_checks
 from stages.command import run_stage
 
 
 def main(params: Params, folders: Folders) -> None:
     """Raises UserError for what is not committed, out of date or missing."""
-    commit = require_committed(folders)
+    commit = require_committed(folders.root)
     facts = load_facts(params, folders)
     facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
 

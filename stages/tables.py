@@ -1,11 +1,11 @@
 """Write reports/summary.json and reports/tables/: the paper's tables, this run's, and the claims one by one."""
 
+from pipeline.analysis.table import write_table
 from pipeline.base.files import atomic_folder, write_json
 from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.tables import build_tables
-from pipeline.analysis.table import write_table
 from stages.command import run_stage
 
 

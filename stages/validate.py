@@ -8,12 +8,11 @@ counted again from its predictions.
 import argparse
 import sys
 
+from pipeline.analysis.table import markdown
 from pipeline.base.files import read_json
 from pipeline.base.folders import Folders
 from pipeline.config import Params, load_params
-from pipeline.reporting.ledger.check import check_entry
-from pipeline.reporting.ledger.entry import load_ledger
-from pipeline.analysis.table import markdown
+from pipeline.reporting.ledger.entry import check_entry, load_ledger
 from pipeline.reporting.validation import check_all, checks_table, write_checks
 from stages.command import _guard
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.analysis.plot import DPI, OKABE_ITO, new_figure, style
 from pipeline.config import load_params
-from pipeline.reporting.claims.advice import ALLOWED_DROP
+from pipeline.reporting.claims.experiments import ALLOWED_DROP
 from studies.experiments import FOLDERS, add_jobs, as_markdown, in_one_line, run_experiments, show, stages_changed
 
 TRAINING = {"train_block": "BlocTrain", "train_base": "BlocTrain-base", "train_end_to_end": "end-to-end"}

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.errors import UserError
+
 PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "scikit-learn", "safetensors", "matplotlib", "jinja2", "dvc")
 """Those that can change a number or a picture."""
 
@@ -27,6 +29,27 @@ def commit_or_modified(folder: Path | str = ".") -> str:
     """
     changed = git("status", "--porcelain", "--", ":/", ":(top,exclude)reports", ":(top,exclude)dvc.lock", folder=folder)
     return git("rev-parse", "HEAD", folder=folder) + (" (modified)" if changed else "")
+
+
+def require_committed(folder: Path | str = ".") -> str:
+    """The commit of a run that is the one of the committed code and parameters.
+
+    Raises:
+        UserError: no repository, uncommitted files, no DVC, or a run that is not the one of the commit.
+    """
+    commit = git("rev-parse", "HEAD", folder=folder)
+    if not commit:
+        raise UserError("git: no commit here; publish from a clone, so that the results name the code that made them")
+    changed = git("status", "--porcelain", folder=folder).splitlines()
+    if changed:
+        raise UserError(f"git: {len(changed)} files are not committed (first: {changed[0].strip()}); commit them, then publish")
+    try:
+        done = subprocess.run(["dvc", "status", "--quiet"], capture_output=True, check=False, cwd=folder)
+    except OSError as error:
+        raise UserError(f"dvc: cannot be run ({error}); activate the environment, `source .venv/bin/activate`") from error
+    if done.returncode != 0:
+        raise UserError("dvc: the run is not that of the committed code and parameters (see `dvc status`); run `dvc repro` first")
+    return commit
 
 
 def package_versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The result files of one run, read into one object. docs/formats.md describes each file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from pipeline.base.files import read_arrays, read_json, read_table
 from pipeline.base.folders import Folders
 from pipeline.config import Params
-from pipeline.data.known import known_dataset
 
 Row = dict[str, Any]
 """A row of a table by column: numbers converted, None for empty cells."""
@@ -37,6 +36,7 @@ class Results:
     """Everything that tables and figures are made of."""
 
     params: Params
+    folders: Folders
     manifest: Row
     blocks: list[Block]
     exits: dict[str, np.ndarray]
@@ -48,7 +48,6 @@ class Results:
     times: list[Row]
     latency: Row
     paper_memory: list[Row]
-    folders: Folders = field(default_factory=Folders)
 
     @property
     def built(self) -> list[Block]:
@@ -59,11 +58,6 @@ class Results:
     def class_names(self) -> list[str]:
         """Names `[K]` by class index."""
         return [str(name) for name in self.manifest["class_names"]]
-
-    @property
-    def dataset(self) -> str:
-        """The data set, also where it came as an image folder."""
-        return known_dataset(self.params.data.source, self.manifest)
 
     def images(self, split: str) -> int:
         """Images of a split."""
@@ -78,20 +72,14 @@ def load_results(params: Params, folders: Folders) -> Results:
     """
     runs, accounting = folders.runs, folders.runs / "accounting"
     return Results(
-        params=params,
-        manifest=read_json(folders.prepared / "manifest.json"),
+        params, folders, read_json(folders.prepared / "manifest.json"),
         blocks=[_load_block(folders, key, block.prev) for key, block in params.blocks.items()],
-        exits=read_arrays(runs / "exits_test.npz"),
-        base_exits=read_arrays(runs / "exits_base_test.npz"),
-        depths=read_table(runs / "accuracy_by_depth.csv"),
-        memory=read_table(accounting / "training_memory.csv"),
+        exits=read_arrays(runs / "exits_test.npz"), base_exits=read_arrays(runs / "exits_base_test.npz"),
+        depths=read_table(runs / "accuracy_by_depth.csv"), memory=read_table(accounting / "training_memory.csv"),
         inference={row["method"]: row for row in read_table(accounting / "inference.csv")},
-        tradeoff=read_table(accounting / "tradeoff.csv"),
-        times=read_table(runs / "training_time.csv"),
-        latency=read_json(runs / "latency.json"),
-        paper_memory=read_table(accounting / "paper_training_memory.csv"),
-        folders=folders,
-    )
+        tradeoff=read_table(accounting / "tradeoff.csv"), times=read_table(runs / "training_time.csv"),
+        latency=read_json(runs / "latency.json"), paper_memory=read_table(accounting / "paper_training_memory.csv"),
+    )  # fmt: skip
 
 
 def _load_block(folders: Folders, key: str, prev: str) -> Block:

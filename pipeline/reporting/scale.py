@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.base.folders import METHODS
 from pipeline.config import Params
+from pipeline.data.known import known_dataset
 from pipeline.network.params import PoolLayer
 from pipeline.reporting.results import Results
 
@@ -77,24 +78,18 @@ def scale_of(results: Results) -> Scale:
     params, theta, partition = results.params, results.params.inference.theta_conf, results.params.partition
     own, also = results.images("train"), results.images("validation")
     layers = [layer for block in params.blocks.values() for layer in block.layers]
+    rates = {key: block.learning_rate for key, block in params.blocks.items()}
+    decided = {"source": partition.source, "metric": partition.metric, "threshold": results.blocks[0].threshold}
     return Scale(
-        dataset=results.dataset,
-        image_size=params.data.image_size,
-        channels=[layer.channels for layer in layers if not isinstance(layer, PoolLayer)],
-        family=family(params),
-        shortcuts=params.network.shortcuts,
-        init_gain=params.network.init_gain,
-        time_steps=params.encoding.time_steps,
-        images={method: own + (0 if method == "bloctrain" else also) for method in METHODS},
-        test_images=results.images("test"),
-        seed=params.seed,
-        training=params.training.model_dump(),
-        learning_rates={key: block.learning_rate for key, block in params.blocks.items()}
-        | {"end_to_end": params.baselines.end_to_end_learning_rate},
+        dataset=known_dataset(params.data.source, results.manifest), image_size=params.data.image_size,
+        channels=[layer.channels for layer in layers if not isinstance(layer, PoolLayer)], family=family(params),
+        shortcuts=params.network.shortcuts, init_gain=params.network.init_gain, time_steps=params.encoding.time_steps,
+        images={method: own + (0 if method == "bloctrain" else also) for method in METHODS}, test_images=results.images("test"),
+        seed=params.seed, training=params.training.model_dump(),
+        learning_rates=rates | {"end_to_end": params.baselines.end_to_end_learning_rate},
         theta_conf=theta[0] if isinstance(theta, list) and len(set(theta)) == 1 else theta,
-        partition={"source": partition.source, "metric": partition.metric, "threshold": results.blocks[0].threshold}
-        | partition.threshold.model_dump(),
-    )
+        partition=decided | partition.threshold.model_dump(),
+    )  # fmt: skip
 
 
 def family(params: Params) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fake_run import make_entry
 
-from pipeline.reporting.claims.advice import ADVISED, advise
+from pipeline.reporting.claims.experiments import ADVISED, advise
 from pipeline.reporting.claims.paper import load_claims
 from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Entry, Finding
 

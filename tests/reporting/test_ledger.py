@@ -13,16 +13,27 @@ from fake_run import digits_params, make_entry, paper_params, write_run
 
 from pipeline.analysis.noise import Spread, accuracy_noise, variation
 from pipeline.analysis.table import Table, markdown
+from pipeline.base import machine
 from pipeline.base.files import write_json
 from pipeline.base.folders import Folders
 from pipeline.data.known import CIFAR, known_dataset
 from pipeline.inference.stored import network_files
+from pipeline.reporting.claims.experiments import same_parameters
 from pipeline.reporting.claims.facts import Facts, load_facts, pooled
-from pipeline.reporting.claims.residuals import same_parameters
 from pipeline.reporting.claims.table import COLUMNS, claims_table
 from pipeline.reporting.ledger import publish
-from pipeline.reporting.ledger.check import check_entry, check_predictions
-from pipeline.reporting.ledger.entry import SCHEMA, Entry, Finding, entry_of, load_entry, load_ledger, load_spreads  # fmt: skip
+from pipeline.reporting.ledger.entry import (
+    MODEL_COLUMNS,
+    SCHEMA,
+    Entry,
+    Finding,
+    check_entry,
+    check_predictions,
+    entry_of,
+    load_entry,
+    load_ledger,
+    load_spreads,
+)  # fmt: skip
 from pipeline.reporting.tables import build_tables, headline
 
 CLAIM = "cifar10_resnet9.compute_efficiency"
@@ -314,7 +325,7 @@ def test_an_image_folder_with_all_of_a_cifar_set_counts_as_it(name: str, change:
 
 
 def test_publishing_without_dvc_or_with_changes_is_one_line(tmp_path: Path, monkeypatch: Any, refusal: Any) -> None:
-    assert refusal(publish.require_committed, Folders(tmp_path)).startswith("git: no commit here")
+    assert refusal(machine.require_committed, tmp_path).startswith("git: no commit here")
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
@@ -322,9 +333,9 @@ def test_publishing_without_dvc_or_with_changes_is_one_line(tmp_path: Path, monk
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(str(git))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert "1 files are not committed" in refusal(publish.require_committed, Folders(tmp_path))
+    assert "1 files are not committed" in refusal(machine.require_committed, tmp_path)
     (tmp_path / ".gitignore").write_text("*\n")
-    assert refusal(publish.require_committed, Folders(tmp_path)).startswith("dvc: cannot be run")
+    assert refusal(machine.require_committed, tmp_path).startswith("dvc: cannot be run")
 
 
 def test_small_networks_are_published_under_the_names_of_a_run(digits: Facts, tmp_path: Path, monkeypatch: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.analysis.noise import Spread, Variation, accuracy_noise, variation
 from pipeline.base.folders import Folders
 from pipeline.config import Params
-from pipeline.reporting.claims.paper import Claim, paper_network, paper_training
+from pipeline.reporting.claims.paper import Claim, at_paper_scale
 from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_spreads
 from pipeline.reporting.results import Block, Results, Row, load_results
 from pipeline.reporting.summary import build_summary
@@ -88,8 +88,7 @@ class Facts:
 
     def at_paper_scale(self, claim: Claim) -> bool:
         """Whether the run is at the scale that the claim was made at. A claim on their hardware is at none of ours."""
-        check = {"analytic": paper_network, "training": paper_training}.get(claim.needs)
-        return check is not None and check(self.own.scale, claim.section)
+        return claim.needs != "hardware" and at_paper_scale(self.own.scale, claim.section, claim.needs == "training")
 
 
 def load_facts(params: Params, folders: Folders) -> Facts:

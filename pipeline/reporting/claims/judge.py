@@ -6,7 +6,7 @@ A claim is reproduced only with the paper's network, data and scale, within its 
 from itertools import pairwise
 from typing import Any
 
-from pipeline.reporting.claims.advice import advise
+from pipeline.reporting.claims.experiments import advise
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.numbers import Numbers, Untestable
 from pipeline.reporting.claims.paper import LITERATURE, RESULTS, Claim, section_of

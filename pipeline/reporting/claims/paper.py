@@ -67,12 +67,9 @@ class Claim:
 
     def text(self) -> str:
         """The paper's value with its unit."""
-        value = str(self.value)
-        if isinstance(self.value, dict):
-            value = ", ".join(f"{key}: {item}" for key, item in self.value.items())
-        elif isinstance(self.value, list):
-            value = ", ".join(str(item) for item in self.value)
-        return f"{'about ' * bool(self.fields.get('approximate'))}{value} {self.unit}".strip()
+        value = [f"{key}: {item}" for key, item in self.value.items()] if isinstance(self.value, dict) else self.value
+        words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return f"{'about ' * bool(self.fields.get('approximate'))}{words} {self.unit}".strip()
 
 
 @cache
@@ -118,26 +115,20 @@ def section_of(family: str, dataset: str) -> str | None:
     return next(same, None)
 
 
-def paper_network(scale: Scale, section: str) -> bool:
-    """The paper's data, image size, network at full width, time steps and batch size: what analytic claims need."""
-    setup, batch_size = read_claims_file()["setup"], scale.training["batch_size"]
-    own = (scale.dataset, scale.channels, scale.image_size, scale.time_steps, batch_size)
-    return own == (RESULTS[section][0], WIDTHS.get(scale.family), SIDE, setup["time_steps"], setup["batch_size"])
-
-
-def paper_training(scale: Scale, section: str) -> bool:
-    """`paper_network`, and the paper's epochs, learning rates, images and test set, no augmentation, dropout or schedule (it
-    mentions none), with hard classes picked where the paper picks them.
-
-    VGG-16 trains on the whole training set and picks hard classes on the test set (section 5.4).
-    """
+def at_paper_scale(scale: Scale, section: str, trained: bool) -> bool:
+    """The paper's data, image size, network at full width, time steps and batch size: what analytic claims need. Where a claim is
+    of `trained` networks also its epochs, learning rates, images and test set, no augmentation, dropout or schedule (it mentions
+    none), with hard classes picked where the paper picks them: for VGG-16, which trains on all images, on the test set (5.4)."""
     setup, training, vgg = read_claims_file()["setup"], scale.training, section == "cifar100_vgg16"
+    network = (scale.dataset, scale.channels, scale.image_size, scale.time_steps, training["batch_size"])
+    same = network == (RESULTS[section][0], WIDTHS.get(scale.family), SIDE, setup["time_steps"], setup["batch_size"])
+    if not same or not trained:
+        return same
     split, rates = setup["split"], setup["learning_rate"]
     wanted = {f"b{number}": rates.get(f"block_{number}", rates["deeper"]) for number in range(1, scale.blocks + 1)}
-    own = (training["augmentation"], training["dropout"], training["schedule"], scale.test_images, scale.partition["source"])
+    how = (training["augmentation"], training["dropout"], training["schedule"], scale.test_images, scale.partition["source"])
     return (
-        paper_network(scale, section)
-        and own == ("none", 0.0, "constant", split["test"], "test" if vgg else "validation")
+        how == ("none", 0.0, "constant", split["test"], "test" if vgg else "validation")
         and scale.learning_rates == wanted | {"end_to_end": rates["end_to_end"]}
         and training["epochs"] >= setup["epochs"]
         and scale.images["bloctrain"] >= split["train"] + (split["validation"] if vgg else 0)

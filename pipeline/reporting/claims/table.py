@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from pipeline.analysis.table import Table
-from pipeline.reporting.claims.advice import advise
+from pipeline.reporting.claims.experiments import advise, compare_residuals, residual_pairs
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.judge import WITHOUT_RESIDUALS, judge
 from pipeline.reporting.claims.paper import LITERATURE, RESULTS, SIDE, WIDTHS, Claim, load_claims, read_claims_file
-from pipeline.reporting.claims.residuals import compare_residuals, residual_pairs
 from pipeline.reporting.ledger.entry import Entry, Finding, load_spreads
 from pipeline.reporting.scale import DATASETS, TEST_PICKED
 

@@ -23,11 +23,8 @@ def figure_5a(facts: Facts, paper: Reference) -> plot.Drawn:
     plot.paper_line(axis, paper.value("accuracy_bloctrain"), f"BlocTrain, {paper.label}")
     plot.paper_line(axis, paper.value("accuracy_base"), f"BlocTrain-base, {paper.label}", ":")
     axis.set_ylabel("test accuracy (%)")
-    return plot.finish(
-        [axis],
-        f"By depth, {plot.listed(series, '{:.1f} %')}.",
-        full_depth=" The paper's values are those of its full depth." * bool(paper.section),
-    )
+    full_depth = " The paper's values are those of its full depth." * bool(paper.section)
+    return plot.finish([axis], f"By depth, {plot.listed(series, '{:.1f} %')}.", full_depth=full_depth)
 
 
 def figure_5b(facts: Facts, paper: Reference) -> plot.Drawn:

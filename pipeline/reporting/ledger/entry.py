@@ -1,4 +1,4 @@
-"""One published experiment, reports/published/<experiment>/entry.json: what is stored of it, and how it is read.
+"""One published experiment, reports/published/<experiment>/entry.json: what is stored of it, how it is read and checked.
 
 An entry is data with a schema of its own. It is never parsed by the parameters' code of the day, so it stays readable whatever
 the parameters become. Tables and figures beside it are drawn from it, never read back.
@@ -14,10 +14,11 @@ import numpy as np
 from pipeline.analysis.noise import Spread
 from pipeline.analysis.table import NAMES
 from pipeline.base.errors import UserError
-from pipeline.base.files import damaged, read_json, read_table
+from pipeline.base.files import damaged, read_arrays, read_json, read_table
 from pipeline.base.folders import METHODS
 from pipeline.reporting.results import Results, Row
 from pipeline.reporting.scale import Scale, scale_of
+from pipeline.reporting.validation import check_all, recorded
 
 SCHEMA = 1
 FILE, SEEDS, THRESHOLDS, PREDICTIONS = "entry.json", "seeds.csv", "thresholds.csv", "predictions.npz"
@@ -138,3 +139,33 @@ def load_spreads(folder: Path) -> dict[str, Spread]:
 def _known(kind: Any, content: dict[str, Any]) -> Any:
     names = {item.name for item in fields(kind)}
     return kind(**{name: value for name, value in content.items() if name in names})
+
+
+def check_entry(entry: Entry, folder: Path) -> tuple[str, list[str]]:
+    """What was checked of an entry, in a line, and what fails: the expectations that it was recorded with, by reporting's own
+    parser alone, and accuracies and exits counted again.
+
+    Raises:
+        UserError: predictions are missing or damaged, or an expectation cannot be read.
+    """
+    checks = check_all(recorded(entry.parameters, str(folder / FILE)), entry.summary)
+    failures = [check.failure() for check in checks if not check.ok]
+    failures += check_predictions(entry, read_arrays(folder / PREDICTIONS))
+    counted = f"accuracies and exits counted again from {entry.scale.test_images} predictions"
+    held = f"{sum(check.ok for check in checks)} of {len(checks)} expectations hold"
+    return f"{entry.name}: {held}; {counted}; {len(failures)} failures", [f"{entry.name}: {failure}" for failure in failures]
+
+
+def check_predictions(entry: Entry, arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Differences between the accuracies and exits of an entry and those that its predictions give; [] if there are none."""
+    depths, label = entry.summary["accuracy"]["by_depth"], arrays["label"]
+    wanted = {f"{method}_{key}": value for method in METHODS for key, value in depths[method].items()}
+    counted = {name: float(np.mean(arrays[name] == label)) for name in wanted if name in arrays}
+    for position, (key, share) in enumerate(entry.summary["exits"].items(), start=1):
+        wanted[f"exits.{key}"] = share
+        counted[f"exits.{key}"] = float(np.mean(arrays["bloctrain_exit"] == position))
+    return [
+        f"{FILE}: {name} is {value:.6f}, {PREDICTIONS} gives {counted.get(name, float('nan')):.6f}"
+        for name, value in wanted.items()
+        if name not in counted or abs(counted[name] - value) > 1e-9
+    ]

@@ -1,7 +1,6 @@
 """Put the finished run in force into the ledger: its entry, its predictions and, where they are small, its networks."""
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,35 +9,13 @@ from typing import Any
 from pipeline.base.errors import UserError
 from pipeline.base.files import atomic_folder, write_arrays, write_json
 from pipeline.base.folders import Folders
-from pipeline.base.machine import git, machine, package_versions
+from pipeline.base.machine import machine, package_versions
 from pipeline.inference.stored import network_files, predictions
-from pipeline.reporting.ledger.check import check_predictions
-from pipeline.reporting.ledger.entry import FILE, PREDICTIONS, Entry
+from pipeline.reporting.ledger.entry import FILE, PREDICTIONS, Entry, check_predictions
 from pipeline.reporting.results import Results
 
 LARGEST = 10_000_000
 """Bytes that the networks of an entry may have together."""
-
-
-def require_committed(folders: Folders) -> str:
-    """The commit of a run that is the one of the committed code and parameters.
-
-    Raises:
-        UserError: no repository, uncommitted files, no DVC, or a run that is not the one of the commit.
-    """
-    commit = git("rev-parse", "HEAD", folder=folders.root)
-    if not commit:
-        raise UserError("git: no commit here; publish from a clone, so that the results name the code that made them")
-    changed = git("status", "--porcelain", folder=folders.root).splitlines()
-    if changed:
-        raise UserError(f"git: {len(changed)} files are not committed (first: {changed[0].strip()}); commit them, then publish")
-    try:
-        done = subprocess.run(["dvc", "status", "--quiet"], capture_output=True, check=False, cwd=folders.root)
-    except OSError as error:
-        raise UserError(f"dvc: cannot be run ({error}); activate the environment, `source .venv/bin/activate`") from error
-    if done.returncode != 0:
-        raise UserError("dvc: the run is not that of the committed code and parameters (see `dvc status`); run `dvc repro` first")
-    return commit
 
 
 def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], None]) -> Path:
@@ -55,7 +32,7 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
     target = folders.published / entry.name
     with atomic_folder(target) as folder:
         draw(folder)
-        write_json(folder / FILE, replace(entry, provenance=provenance(results, commit)).to_json())
+        write_json(folder / FILE, replace(entry, provenance=_provenance(results, commit)).to_json())
         write_arrays(folder / PREDICTIONS, arrays)
         shutil.copyfile(folders.params, folder / "params.yaml")
         print(copy_networks(folders, list(params.blocks), folder))
@@ -65,7 +42,7 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
     return target
 
 
-def provenance(results: Results, commit: str) -> dict[str, Any]:
+def _provenance(results: Results, commit: str) -> dict[str, Any]:
     """What a stranger needs to know, beside the parameters, of what was run."""
     return {
         "commit": commit,

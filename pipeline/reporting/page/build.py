@@ -44,20 +44,16 @@ def build_page(facts: Facts) -> str:
     environment.filters.update(heading=heading, text=cell_text, breakable=_breakable, percent=lambda v: f"{100 * v:.1f}\u00a0%")
     environment.globals.update(vars(results) | vars(facts), sections=SECTIONS, colours=COLOURS, shown=SHOWN, tables=tables)
     return environment.get_template("report.html.j2").render(
-        scale=facts.own.scale,
-        hardness_threshold=hardness_threshold(facts),
-        sentence=_sentence(facts),
+        scale=facts.own.scale, hardness_threshold=hardness_threshold(facts), sentence=_sentence(facts), figures=_figures(folders),
+        versions=package_versions(), commit=commit_or_modified(folders.root),
         tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
         untested=Table("claims", "Entries that no experiment of ours tests", tables["claims"].columns, claims[False]),
         counts=", ".join(f"{verdict} {sum(verdict in row for row in claims[True])}" for verdict in VERDICTS),
-        figures=_figures(folders),
         groups=sample_groups(images, results.exits, keys, results.blocks[0].hard, results.class_names),
         checks=checks_table(check_all(results.params.expectations, facts.summary)),
         digests=Table("digests", "Digests of the data", ("split", "images", "digest"), digests),
         parameters=json.dumps(results.params.model_dump(exclude=UNSTATED), indent=2),
-        versions=package_versions(),
-        commit=commit_or_modified(folders.root),
-    )
+    )  # fmt: skip
 
 
 def _sentence(facts: Facts) -> str:
