@@ -64,13 +64,8 @@ class Scale:
 
     def text(self, method: str = "bloctrain") -> str:
         """One line: source, first-layer width, time steps, epochs, images trained on."""
-        epochs, images = self.training["epochs"], self.images[method]
-        return scale_text(self.data, self.image_size, self.channels[0], self.time_steps, epochs, images)
-
-
-def scale_text(data: str, side: int, width: int, steps: int, epochs: int, images: int) -> str:
-    """The words for a scale, ours or the paper's."""
-    return f"{data} {side}x{side}, first layer {width} channels, {steps} time steps, {epochs} epochs, {images} images"
+        size, epochs = f"{self.data} {self.image_size}x{self.image_size}, first layer {self.channels[0]}", self.training["epochs"]
+        return f"{size} channels, {self.time_steps} time steps, {epochs} epochs, {self.images[method]} images"
 
 
 def scale_of(results: Results) -> Scale:

@@ -22,12 +22,10 @@ def build_summary(results: Results) -> dict[str, Any]:
     memory = by_block(results.memory, "bloctrain")
     return {
         "accuracy": {
-            "bloctrain": accuracy(results.exits),
-            "bloctrain_base": accuracy(results.base_exits),
+            "bloctrain": float(np.mean(results.exits["prediction"] == results.exits["label"])),
+            "bloctrain_base": float(np.mean(results.base_exits["prediction"] == results.base_exits["label"])),
             "end_to_end": float(results.depths[-1]["end_to_end"]),
-            "by_depth": {
-                method: {row["block"]: row[method] for row in results.depths if row[method] is not None} for method in METHODS
-            },
+            "by_depth": {m: {row["block"]: row[m] for row in results.depths if row[m] is not None} for m in METHODS},
         },
         "efficiency": {
             "compute": results.inference["bloctrain"]["compute_efficiency"],
@@ -46,11 +44,6 @@ def build_summary(results: Results) -> dict[str, Any]:
         },
         "training_time_ratio": sum(map(seconds_per_epoch, times["bloctrain"].values())) / seconds_per_epoch(whole),
     }
-
-
-def accuracy(exits: dict[str, np.ndarray]) -> float:
-    """Share of images predicted rightly at the block that they left at."""
-    return float(np.mean(exits["prediction"] == exits["label"]))
 
 
 def look_up(content: Any, path: str) -> Any:

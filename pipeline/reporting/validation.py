@@ -7,7 +7,6 @@ from typing import Any
 
 from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_json, write_text
-from pipeline.base.yaml_file import validate
 from pipeline.reporting.params import Expectation
 from pipeline.reporting.summary import look_up
 
@@ -34,16 +33,6 @@ class Check:
         """One line that names metric, value and band."""
         value = "missing from reports/summary.json" if self.value is None else f"{self.value:.6g}"
         return f"{self.expected.metric}: {value}, expected {self.band} ({self.expected.source})"
-
-
-def recorded(content: Any, origin: str) -> list[Expectation]:
-    """The expectations of a recorded mapping of parameters; `origin` names it in messages.
-
-    Raises:
-        UserError: one that is no expectation.
-    """
-    expectations: list[Expectation] = validate(list[Expectation], content.get("expectations") or [], origin, "expectations")
-    return expectations
 
 
 def check_all(expectations: Iterable[Expectation], summary: dict[str, Any]) -> list[Check]:

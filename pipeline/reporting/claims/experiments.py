@@ -47,14 +47,10 @@ def _recommended_theta(sweep: Sequence[Row]) -> Finding:
     if 1.0 not in rows or not any(theta in rows for theta in RECOMMENDED):
         return Finding("", NOT_TESTABLE, "inference.sweep has not theta_conf 1 and the recommended ones")
     full, found = rows[1.0], [rows[theta] for theta in RECOMMENDED if theta in rows]
-    text = "; ".join(
-        f"theta_conf {row['theta_conf']:g}: {100 * row['accuracy']:.2f} % at {row['compute_efficiency']:.3f}x"
-        for row in [*found, full]
-    )
-    holds = any(
-        row["compute_efficiency"] > full["compute_efficiency"] and full["accuracy"] - row["accuracy"] < ALLOWED_DROP
-        for row in found
-    )
+    told = [(row["theta_conf"], 100 * row["accuracy"], row["compute_efficiency"]) for row in (*found, full)]
+    text = "; ".join(f"theta_conf {theta:g}: {accuracy:.2f} % at {compute:.3f}x" for theta, accuracy, compute in told)
+    cheaper = [row for row in found if row["compute_efficiency"] > full["compute_efficiency"]]
+    holds = any(full["accuracy"] - row["accuracy"] < ALLOWED_DROP for row in cheaper)
     return _told(text, holds, f"less compute for less than {100 * ALLOWED_DROP:g} points of accuracy")
 
 
@@ -85,11 +81,9 @@ def _extent(rows: Sequence[Row], accuracy: str, compute: str) -> str:
     """What accuracy and compute range over; empty without rows."""
     if not rows:
         return ""
-    accuracies, efficiencies = [100 * row[accuracy] for row in rows], [row[compute] for row in rows]
-    return (
-        f"test accuracy {min(accuracies):.2f} % to {max(accuracies):.2f} %, "
-        f"compute efficiency {min(efficiencies):.2f} to {max(efficiencies):.2f}"
-    )
+    accuracies, costs = [100 * row[accuracy] for row in rows], [row[compute] for row in rows]
+    shown = f"test accuracy {min(accuracies):.2f} % to {max(accuracies):.2f} %"
+    return f"{shown}, compute efficiency {min(costs):.2f} to {max(costs):.2f}"
 
 
 def residual_pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
@@ -130,8 +124,8 @@ def compare_residuals(residual: Entry, plain: Entry, entries: Sequence[Entry], s
     text = "; ".join(f"{NAMES[m]} {100 * a:.2f} % without, {100 * b:.2f} % with" for m, (a, b) in pairs.items())
     before, after = pairs["bloctrain"]
     noise = accuracy_noise(before, after, residual.scale.test_images, pooled(spreads, entries))
-    words = f"BlocTrain is more accurate with shortcuts than without (init_gain {plain.scale.init_gain:g} and "
-    words += f"{residual.scale.init_gain:g})"
+    gains = f"init_gain {plain.scale.init_gain:g} and {residual.scale.init_gain:g}"
+    words = f"BlocTrain is more accurate with shortcuts than without ({gains})"
     if abs(after - before) <= noise:
         return Finding(text, NOT_TESTABLE, f"{words}: within the noise of {100 * noise:.2f} points", pairs)
     return _told(text, after > before, words, pairs)

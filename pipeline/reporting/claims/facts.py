@@ -30,9 +30,8 @@ class Facts:
     @cached_property
     def own(self) -> Entry:
         """The run in force, in the form of the ledger, with the study of its threshold from the ledger's entry of its name."""
-        entry = entry_of(self.results, self.summary, self.spreads)
-        studied = next((each.thresholds for each in self.ledger if each.name == entry.name), ())
-        return replace(entry, thresholds=studied)
+        studied = [each.thresholds for each in self.ledger if each.name == self.results.params.experiment]
+        return replace(entry_of(self.results, self.summary, self.spreads), thresholds=studied[0] if studied else ())
 
     @property
     def others(self) -> list[Entry]:

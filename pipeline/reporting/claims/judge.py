@@ -39,9 +39,8 @@ def _elsewhere(facts: Facts, claim: Claim) -> str:
         applies = claim.id == WITHOUT_RESIDUALS and scale.dataset != "cifar100"
     elif claim.id == WITHOUT_RESIDUALS:
         return "another experiment: the network without shortcuts (network.shortcuts: false)"
-    if applies or "counted" in claim.judged or claim.section not in RESULTS:
-        return ""
-    return f"another experiment: {RESULTS[claim.section][2]} (this run is {scale.data} {scale.family})"
+    tells = applies or "counted" in claim.judged or claim.section not in RESULTS
+    return "" if tells else f"another experiment: {RESULTS[claim.section][2]} (this run is {scale.data} {scale.family})"
 
 
 def _result(facts: Facts, claim: Claim) -> Finding:

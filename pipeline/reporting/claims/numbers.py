@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.base.files import parameter_count
+from pipeline.base.folders import BLOCK_WISE
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Claim
 from pipeline.reporting.summary import look_up
@@ -82,8 +83,8 @@ def _left(facts: Facts, claim: Claim) -> dict[str, float]:
 
 
 def _extra_macs(facts: Facts, claim: Claim) -> float:
-    macs = {method: row["macs_per_image"] for method, row in facts.results.inference.items()}
-    return float(100 * (macs["bloctrain_base"] / macs["bloctrain"] - 1))
+    own, base = (facts.results.inference[method]["macs_per_image"] for method in BLOCK_WISE)
+    return float(100 * (base / own - 1))
 
 
 def _by_depth(facts: Facts, claim: Claim) -> str:

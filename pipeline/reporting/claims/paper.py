@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.reporting.scale import Scale, scale_text
+from pipeline.reporting.scale import Scale
 
 LITERATURE = {"table_1_cifar10": "Table 1", "table_2_cifar100": "Table 2"}
 WHERE = {"setup": "5.1", "heuristics": "6.1"} | LITERATURE
@@ -98,21 +98,18 @@ def _of_section(section: str, entries: Any) -> list[Claim]:
     if section in LITERATURE:
         rows = enumerate(literature(section), start=1)
         return [
-            Claim(section, f"row_{number}", accuracy, WHERE[section], "", "%", {"model": model, "method": method})
-            for number, (model, method, _, accuracy) in rows
+            Claim(section, f"row_{n}", row[3], WHERE[section], "", "%", {"model": row[0], "method": row[1]}) for n, row in rows
         ]
     if section not in RESULTS:
         return [Claim(section, str(name), value, WHERE.get(section, f"Figure {name}")) for name, value in entries.items()]
-    return [
-        Claim(section, entry["id"], entry["value"], entry["where"], entry["needs"], entry.get("unit", ""), entry)
-        for entry in entries
-    ]
+    return [Claim(section, e["id"], e["value"], e["where"], e["needs"], e.get("unit", ""), e) for e in entries]
 
 
 def section_of(family: str, dataset: str) -> str | None:
     """The paper's section of a network family on its data or on a stand-in; None if there is none."""
-    same = (name for name, (data, network, _) in RESULTS.items() if network == family and dataset in (data, *STAND_INS))
-    return next(same, None)
+    return next(
+        (name for name, (data, network, _) in RESULTS.items() if network == family and dataset in (data, *STAND_INS)), None
+    )
 
 
 def at_paper_scale(scale: Scale, section: str, trained: bool) -> bool:
@@ -137,8 +134,8 @@ def at_paper_scale(scale: Scale, section: str, trained: bool) -> bool:
 
 def paper_scale_text(size: int, data: str) -> str:
     """The paper's own scale in the words of ours; only for its own rows."""
-    setup = read_claims_file()["setup"]
-    return scale_text(data, SIDE, WIDTHS["ResNet-9"][0], setup["time_steps"], setup["epochs"], size)
+    setup, network = read_claims_file()["setup"], f"{data} {SIDE}x{SIDE}, first layer {WIDTHS['ResNet-9'][0]} channels"
+    return f"{network}, {setup['time_steps']} time steps, {setup['epochs']} epochs, {size} images"
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,5 @@ def _with_and_without(facts: Facts, claim: Claim) -> list[tuple[Finding, int]]:
 def _advice(facts: Facts, claim: Claim) -> list[tuple[Finding, int]]:
     """The finding and the size of every experiment that has an answer."""
     answers, papers = [(entry, advise(entry, claim)) for entry in (facts.own, *facts.others)], [d for d, *_ in RESULTS.values()]
-    return [
-        (_at(entry, answer, entry.scale.text(), entry.scale.dataset in papers, "CIFAR"), entry.scale.amount)
-        for entry, answer in answers
-        if answer.text
-    ]
+    told = [(entry, _at(entry, answer, entry.scale.text(), entry.scale.dataset in papers, "CIFAR")) for entry, answer in answers]
+    return [(finding, entry.scale.amount) for entry, finding in told if finding.text]

@@ -16,19 +16,18 @@ from pipeline.analysis.table import NAMES
 from pipeline.base.errors import UserError
 from pipeline.base.files import damaged, read_arrays, read_json, read_table
 from pipeline.base.folders import METHODS
+from pipeline.base.yaml_file import validate
+from pipeline.reporting.params import Expectation
 from pipeline.reporting.results import Results, Row
 from pipeline.reporting.scale import Scale, scale_of
-from pipeline.reporting.validation import check_all, recorded
+from pipeline.reporting.validation import check_all
 
 SCHEMA = 1
 FILE, SEEDS, THRESHOLDS, PREDICTIONS = "entry.json", "seeds.csv", "thresholds.csv", "predictions.npz"
 MODEL_COLUMNS = ("model", "training_method", "dataset", "dataset_size", "accuracy_percent", "over_seeds", "scale", "note")
 Verdict = Literal["reproduced", "same direction", "not reproduced", "not testable here"]
-REPRODUCED: Verdict = "reproduced"
-DIRECTION: Verdict = "same direction"
-NOT_REPRODUCED: Verdict = "not reproduced"
-NOT_TESTABLE: Verdict = "not testable here"
-VERDICTS = (REPRODUCED, DIRECTION, NOT_REPRODUCED, NOT_TESTABLE)
+VERDICTS: tuple[Verdict, Verdict, Verdict, Verdict] = ("reproduced", "same direction", "not reproduced", "not testable here")
+REPRODUCED, DIRECTION, NOT_REPRODUCED, NOT_TESTABLE = VERDICTS
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,12 @@ def entry_of(results: Results, summary: dict[str, Any], spreads: Mapping[str, Sp
     scale, rows = scale_of(results), []
     cut = "" if len(results.built) == scale.blocks else f"{len(results.built)} of {scale.blocks} blocks built"
     for method in METHODS:
-        over_seeds, percent = _over_seeds(spreads.get(f"accuracy.{method}")), round(100 * summary["accuracy"][method], 4)
+        spread, percent = spreads.get(f"accuracy.{method}"), round(100 * summary["accuracy"][method], 4)
+        over_seeds = f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} runs)" if spread else ""
         note = "; ".join(note for note in (cut, scale.test_picked) if note) if method == "bloctrain" else ""
         row = (scale.family, NAMES[method], scale.data, scale.images[method], percent, over_seeds, scale.text(method), note)
         rows.append(dict(zip(MODEL_COLUMNS, row, strict=True)))
     return Entry(results.params.experiment, scale, summary, results.params.model_dump(mode="json"), rows, results.tradeoff)
-
-
-def _over_seeds(spread: Spread | None) -> str:
-    """Mean and standard deviation of an accuracy over seeds and machines in percent, or nothing where one run was made."""
-    return f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} runs)" if spread else ""
 
 
 def load_entry(folder: Path) -> Entry:
@@ -148,7 +143,8 @@ def check_entry(entry: Entry, folder: Path) -> tuple[str, list[str]]:
     Raises:
         UserError: predictions are missing or damaged, or an expectation cannot be read.
     """
-    checks = check_all(recorded(entry.parameters, str(folder / FILE)), entry.summary)
+    expectations = entry.parameters.get("expectations") or []
+    checks = check_all(validate(list[Expectation], expectations, str(folder / FILE), "expectations"), entry.summary)
     failures = [check.failure() for check in checks if not check.ok]
     failures += check_predictions(entry, read_arrays(folder / PREDICTIONS))
     counted = f"accuracies and exits counted again from {entry.scale.test_images} predictions"

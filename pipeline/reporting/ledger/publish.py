@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.base.errors import UserError
 from pipeline.base.files import atomic_folder, write_arrays, write_json
@@ -29,10 +28,15 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
     arrays = predictions(folders, params.blocks, len(results.built), theta, classes)
     if differences := check_predictions(entry, arrays):
         raise UserError(differences[0])
+    provenance = {
+        "commit": commit, "packages": package_versions(), "machine": machine(), "published_by": "python -m stages.publish",
+        "data": {key: results.manifest[key] for key in ("source", "image_shape", "counts", "sha256_of_pixels")},
+        "training_seconds": {f"{row['method']}.{row['block']}": row["seconds"] for row in results.times},
+    }  # fmt: skip
     target = folders.published / entry.name
     with atomic_folder(target) as folder:
         draw(folder)
-        write_json(folder / FILE, replace(entry, provenance=_provenance(results, commit)).to_json())
+        write_json(folder / FILE, replace(entry, provenance=provenance).to_json())
         write_arrays(folder / PREDICTIONS, arrays)
         shutil.copyfile(folders.params, folder / "params.yaml")
         print(copy_networks(folders, list(params.blocks), folder))
@@ -40,18 +44,6 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
             if path.is_file() and not (folder / path.name).exists():
                 shutil.copyfile(path, folder / path.name)
     return target
-
-
-def _provenance(results: Results, commit: str) -> dict[str, Any]:
-    """What a stranger needs to know, beside the parameters, of what was run."""
-    return {
-        "commit": commit,
-        "data": {key: results.manifest[key] for key in ("source", "image_shape", "counts", "sha256_of_pixels")},
-        "packages": package_versions(),
-        "machine": machine(),
-        "training_seconds": {f"{row['method']}.{row['block']}": row["seconds"] for row in results.times},
-        "published_by": "python -m stages.publish",
-    }
 
 
 def copy_networks(folders: Folders, keys: list[str], target: Path) -> str:
