@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.analysis.plot import DPI, METHOD_COLOURS, METHOD_MARKERS, PAPER, legend, new_figure, style
 from pipeline.base.files import write_text
-from pipeline.reporting.plot import DPI, METHOD_COLOURS, METHOD_MARKERS, PAPER, legend, new_figure, style
 
 LABELS = {"bloctrain": "BlocTrain, largest block", "end_to_end": "end to end"}
 

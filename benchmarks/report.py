@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.agreement import sentences
 from benchmarks.peers import PEERS, UNTUNED
+from pipeline.analysis.plot import DPI, OKABE_ITO, legend, new_figure, style
 from pipeline.base.files import write_text
-from pipeline.reporting.plot import DPI, OKABE_ITO, legend, new_figure, style
 
 Row = dict[str, Any]
 COLOURS = {"bloctrain": OKABE_ITO["blue"], "bloctrain-float32": OKABE_ITO["sky"], "spikingjelly": OKABE_ITO["orange"],

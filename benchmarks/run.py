@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.peers import PEERS
-from pipeline.reporting import provenance
+from pipeline.base import machine as this
 
 ROOT = Path(__file__).parents[1]
 STARTUP, TRACING, COMPILING = 6.0, 20.0, 100.0
@@ -149,6 +149,6 @@ def positive(text: str) -> int:
 
 def machine() -> str:
     """Processor, threads, memory and the versions that decide the speed."""
-    here = provenance.machine()
+    here = this.machine()
     threads = torch.get_num_threads()
     return f"{here['processor']}, {threads} threads, {here['memory_gib']} GiB, torch {torch.__version__}, {here['system']}"

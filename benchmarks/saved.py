@@ -7,12 +7,13 @@ its fastest. Writes reports/benchmark/saved.md.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from benchmarks.experiments import as_markdown
 from benchmarks.measure import OWN, own_step, peer_step
 from benchmarks.networks import NETWORKS, paper_bytes_per_image, random_labels, random_spikes, resnet9
 from benchmarks.peers import installed
 from benchmarks.throughput import PEER_CANDIDATES
+from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_text
 
 OUTPUT = Path("reports/benchmark/saved.md")
@@ -28,11 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     made_by = (
         "Made by `python -m benchmarks.saved`. The paper counts 32 bits per potential and 1 per spike; peers are not compiled."
     )
-    write_text(output, f"# Bytes kept for backward\n\n{made_by}\n\n{as_markdown(COLUMNS, rows)}")
+    write_text(output, markdown(Table("saved", "Bytes kept for backward", COLUMNS, rows, [made_by])))
     print(output.read_text())
 
 
-def count(network: str, steps: int) -> list[list[str | int | float]]:
+def count(network: str, steps: int) -> list[list[Any]]:
     """One row per implementation; a ratio is left empty where no peer is installed."""
     keys, host, label = NETWORKS[network], random_spikes(IMAGES, steps), random_labels(IMAGES)
     kept = {}

@@ -1,13 +1,36 @@
 """Put the finished run into the ledger, reports/published/<experiment>/. Refuses uncommitted files and a stale run."""
 
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.analysis.table import write_table
+from pipeline.base.folders import Folders
+from pipeline.base.machine import require_committed
 from pipeline.config import Params
-from pipeline.reporting.publish import publish
+from pipeline.reporting.claims.facts import load_facts
+from pipeline.reporting.claims.table import findings
+from pipeline.reporting.figures.all import draw_figures
+from pipeline.reporting.ledger.publish import publish
+from pipeline.reporting.tables import build_tables
+from pipeline.reporting.validation import check_all, write_checks
 from stages.command import run_stage
 
 
-def main(params: Params) -> None:
-    print(f"published: {publish(params)}; commit it")
+def main(params: Params, folders: Folders) -> None:
+    """Raises UserError for what is not committed, out of date or missing."""
+    commit = require_committed(folders.root)
+    facts = load_facts(params, folders)
+    facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
+
+    def draw(folder: Path) -> None:
+        for table in build_tables(facts):
+            write_table(folder / "tables", table)
+        draw_figures(facts, folder / "figures")
+        write_checks(check_all(params.expectations, facts.summary), folder)
+
+    tested = {name: finding for name, finding in findings(facts).items() if finding.scale}
+    print(f"published: {publish(facts.results, replace(facts.own, findings=tested), commit, draw)}; commit it")
 
 
 if __name__ == "__main__":
-    run_stage(main, __doc__ or "")
+    run_stage(lambda params: main(params, Folders()), __doc__ or "")

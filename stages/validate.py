@@ -8,33 +8,35 @@ counted again from its predictions.
 import argparse
 import sys
 
+from pipeline.analysis.table import markdown
 from pipeline.base.files import read_json
-from pipeline.config import load_params
-from pipeline.layout import REPORTS
-from pipeline.reporting.ledger import LEDGER, check_predictions, load_ledger
-from pipeline.reporting.validation import as_text, check_all, write_checks
+from pipeline.base.folders import Folders
+from pipeline.config import Params, load_params
+from pipeline.reporting.ledger.entry import check_entry, load_ledger
+from pipeline.reporting.validation import check_all, checks_table, write_checks
 from stages.command import _guard
 
 
-def main(strict: bool) -> None:
-    checks = check_all(load_params().expectations, read_json(REPORTS / "summary.json"))
+def main(params: Params, folders: Folders, strict: bool = False) -> None:
+    """Raises UserError where the summary is missing; exits with 1 where `strict` finds a failure."""
+    checks = check_all(params.expectations, read_json(folders.reports / "summary.json"))
     if not strict:
-        write_checks(checks)
-    print(as_text(checks), end="")
-    failures = [check.failure() for check in checks if not check.ok]
-    if strict and failures:
-        sys.exit("\n".join(failures))
+        write_checks(checks, folders.reports)
+    print(markdown(checks_table(checks)), end="")
+    _exit([check.failure() for check in checks if not check.ok] if strict else [])
 
 
-def check_ledger() -> None:
+def check_ledger(folders: Folders) -> None:
+    """Raises UserError where an entry cannot be read; exits with 1 where one fails."""
     failures = []
-    for entry in load_ledger():
-        checks = check_all(entry.params.expectations, entry.summary)
-        found = [check.failure() for check in checks if not check.ok] + check_predictions(LEDGER / entry.name)
-        failures += [f"{entry.name}: {failure}" for failure in found]
-        held, images = sum(check.ok for check in checks), entry.params.data.split.test
-        counted = f"accuracies and exits counted again from {images} predictions"
-        print(f"{entry.name}: {held} of {len(checks)} expectations hold; {counted}; {len(found)} failures")
+    for entry in load_ledger(folders.published):
+        line, found = check_entry(entry, folders.published / entry.name)
+        print(line)
+        failures += found
+    _exit(failures)
+
+
+def _exit(failures: list[str]) -> None:
     if failures:
         sys.exit("\n".join(failures))
 
@@ -44,4 +46,5 @@ if __name__ == "__main__":
     parser.add_argument("--strict", action="store_true", help="only check: write nothing, exit 1 if an expectation fails")
     parser.add_argument("--published", action="store_true", help="check the ledger instead, strictly")
     arguments = parser.parse_args()
-    _guard(check_ledger if arguments.published else lambda: main(arguments.strict))
+    here = Folders()
+    _guard(lambda: check_ledger(here) if arguments.published else main(load_params(here.params), here, arguments.strict))

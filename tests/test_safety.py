@@ -18,7 +18,8 @@ from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
 from tools.imports import ROOT
 
-FILES = sorted(path for folder in ("pipeline", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("pipeline", "stages", "tools", "benchmarks", "studies")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",

@@ -7,6 +7,7 @@ written. Readers turn a missing, truncated or damaged artifact into one line tha
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 import tokenize
@@ -90,6 +91,33 @@ def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence[
             writer.writerow(["" if cell is None else cell for cell in row])
 
 
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """A CSV file as rows; cells that are numbers become float (int where they are written so), empty cells None.
+
+    Raises:
+        UserError: missing, or a row does not have the header's cells.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            header, *rows = list(csv.reader(stream)) or [[]]
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise damaged(path, error) from error
+    if not header or any(len(row) != len(header) for row in rows):
+        raise damaged(path, "not a table")
+    return [dict(zip(header, map(_cell, row), strict=True)) for row in rows]
+
+
+def _cell(text: str) -> int | float | str | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text or None
+
+
 def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an npz; its bytes depend on the arrays alone."""
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
@@ -134,6 +162,22 @@ def read_tensors(path: Path | str) -> dict[str, np.ndarray]:
     except FileNotFoundError as error:
         raise missing(path) from error
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        raise damaged(path, error) from error
+
+
+def parameter_count(path: Path) -> int:
+    """Number of values in a safetensors file, from its header alone.
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+            return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (ValueError, OSError, KeyError, AttributeError, MemoryError, OverflowError) as error:
         raise damaged(path, error) from error
 
 

@@ -1,1 +1,5 @@
-"""From result files to tables, figures, checks and the page, each next to the paper's values. Imports no torch."""
+"""From result files to claims, tables, figures and a page, beside the paper's values.
+
+Imports point one way: results, summary, ledger (published entries), claims, tables and figures, page. Only `ledger` knows how
+an entry is stored.
+"""

@@ -4,35 +4,33 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.reporting.results import METHODS, Results
+from pipeline.base.folders import METHODS
+from pipeline.reporting.results import Results, by_block, seconds_per_epoch
 
 
 def build_summary(results: Results) -> dict[str, Any]:
     """Accuracies and shares 0..1, ratios, counts, seconds. A value that a run does not have (a block not built) is left out.
 
     `training_time_ratio` is BlocTrain's seconds per epoch, summed over its blocks, over those of the deepest end-to-end network
-    (section 5.2 compares per epoch). `base_extra_compute` is BlocTrain-base's synaptic operations over BlocTrain's, minus 1.
+    (section 5.2 compares per epoch). Each block's forward pass, which makes the features of the next one, is shared out over
+    its epochs. `base_extra_compute` is BlocTrain-base's synaptic operations over BlocTrain's, minus 1.
     """
     exit_block = results.exits["exit_block"]
-    times = {method: results.by_block(results.times, method) for method in METHODS}
-    deepest = results.params.deepest
-    per_epoch = sum(row["median_seconds_per_epoch"] or 0.0 for row in times["bloctrain"].values())
+    times = {method: by_block(results.times, method) for method in METHODS}
+    whole = times["end_to_end"][results.params.deepest]
     operations = {method: results.inference[method]["synaptic_operations"] for method in METHODS}
-    memory = results.by_block(results.memory, "bloctrain")
-    reduction = {key: row["reduction"] for key, row in memory.items() if row["reduction"] is not None}
+    memory = by_block(results.memory, "bloctrain")
     return {
         "accuracy": {
-            "bloctrain": accuracy(results.exits),
-            "bloctrain_base": accuracy(results.base_exits),
+            "bloctrain": float(np.mean(results.exits["prediction"] == results.exits["label"])),
+            "bloctrain_base": float(np.mean(results.base_exits["prediction"] == results.base_exits["label"])),
             "end_to_end": float(results.depths[-1]["end_to_end"]),
-            "by_depth": {
-                method: {row["block"]: row[method] for row in results.depths if row[method] is not None} for method in METHODS
-            },
+            "by_depth": {m: {row["block"]: row[m] for row in results.depths if row[m] is not None} for m in METHODS},
         },
         "efficiency": {
             "compute": results.inference["bloctrain"]["compute_efficiency"],
             "memory_overhead": results.inference["bloctrain"]["memory_overhead"],
-            "training_memory_reduction": reduction,
+            "training_memory_reduction": {k: row["reduction"] for k, row in memory.items() if row["reduction"] is not None},
             "measured_speedup": results.latency["speedup"]["bloctrain"],
             "base_extra_compute": operations["bloctrain_base"] / operations["bloctrain"] - 1.0,
         },
@@ -42,12 +40,14 @@ def build_summary(results: Results) -> dict[str, Any]:
         "training_seconds": {
             "bloctrain": sum(row["seconds"] or 0.0 for row in times["bloctrain"].values()),
             "bloctrain_base": sum(row["seconds"] or 0.0 for row in times["bloctrain_base"].values()),
-            "end_to_end": times["end_to_end"][deepest]["seconds"],
+            "end_to_end": whole["seconds"],
         },
-        "training_time_ratio": per_epoch / times["end_to_end"][deepest]["median_seconds_per_epoch"],
+        "training_time_ratio": sum(map(seconds_per_epoch, times["bloctrain"].values())) / seconds_per_epoch(whole),
     }
 
 
-def accuracy(exits: dict[str, np.ndarray]) -> float:
-    """Share of images predicted rightly at the block that they left at."""
-    return float(np.mean(exits["prediction"] == exits["label"]))
+def look_up(content: Any, path: str) -> Any:
+    """What stands at a dotted path of nested mappings, or None."""
+    for part in path.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content

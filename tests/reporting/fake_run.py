@@ -7,11 +7,15 @@ import numpy as np
 import yaml
 
 from pipeline.base.files import write_arrays, write_csv, write_json
+from pipeline.base.folders import METHODS
 from pipeline.config import Params, parse_params
+from pipeline.reporting.ledger.entry import Entry
+from pipeline.reporting.scale import Scale
 
 KEYS = ("b1", "b2", "b3")
-METHODS = ("bloctrain", "bloctrain_base", "end_to_end")
 IMAGES = 1000
+FORWARD = 2.0
+"""Seconds of the pass that makes a block's features."""
 LEFT = {"bloctrain": (600, 300, 100), "bloctrain_base": (500, 300, 200)}
 RIGHT = {"bloctrain": 900, "bloctrain_base": 950}
 BY_DEPTH = {
@@ -21,6 +25,8 @@ BY_DEPTH = {
 }
 RECALL = [1.0, 0.98, 0.97, 0.6, 0.96, 0.7, 0.95, 0.94, 0.8, 0.93]
 HARD = [3, 5, 8]
+THRESHOLD = 0.883
+"""The mean recall: what a relative threshold of 0 comes to."""
 EASY = [c for c in range(10) if c not in HARD]
 
 
@@ -31,7 +37,6 @@ def paper_params() -> dict[str, Any]:
         "b2": [{"kind": "residual", "channels": 256, "stride": 2}],
         "b3": [{"kind": "residual", "channels": 512}],
     }
-    prev = {"b1": ("b0", "b0"), "b2": ("b1", "b0"), "b3": ("b2", "b1")}
     return {
         "experiment": "fake",
         "seed": 0,
@@ -46,8 +51,7 @@ def paper_params() -> dict[str, Any]:
         "network": {"shortcuts": True, "init_gain": 1.0},
         "blocks": {
             key: {
-                "prev": prev[key][0],
-                "prev2": prev[key][1],
+                "prev": f"b{int(key[1:]) - 1}",
                 "layers": layers[key],
                 "hidden": 1024,
                 "learning_rate": 0.0001 if key == "b3" else 0.0002,
@@ -55,7 +59,8 @@ def paper_params() -> dict[str, Any]:
             for key in KEYS
         },
         "deepest": "b3",
-        "training": {"epochs": 125, "batch_size": 64, "schedule": "constant", "end_to_end_learning_rate": 0.0001},
+        "training": {"epochs": 125, "batch_size": 64, "schedule": "constant"},
+        "baselines": {"end_to_end_learning_rate": 0.0001},
         "features": {"mode": "recompute"},
         "hcd": {"joint": True, "keep_hard": 0.95, "spare_hard": 0.99},
         "partition": {"metric": "recall", "threshold": {"mode": "relative", "value": 0.0}},
@@ -120,7 +125,9 @@ def _prepared(folder: Path, data: dict[str, Any]) -> None:
 
 def _blocks(runs: Path, built: int) -> None:
     write_json(runs / "b0/groups.json", {"easy": [], "hard": list(range(10))})
-    write_json(runs / "b0/joint_targets.json", {"build": True, "reason": None, "hard": None})
+    asked = {"b0": list(range(10)), "b1": list(range(10)), "b2": HARD, "b3": HARD}
+    write_json(runs / "b0/next.json", {"build": True, "reason": None, "classes": asked["b0"], "hard": None})
+    write_json(runs / "b0/encoder.json", {"mean": [0.5]})
     columns = [
         "epoch", "learning_rate", "loss",
         "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy",
@@ -130,7 +137,10 @@ def _blocks(runs: Path, built: int) -> None:
         write_json(runs / key / "groups.json", {"easy": EASY if position == 1 else [], "hard": HARD})
         go_on = position < built
         reason = None if go_on or position == 3 else "target accuracy reached"
-        write_json(runs / key / "joint_targets.json", {"build": go_on or position == 3 == built, "reason": reason, "hard": None})
+        build = go_on or position == 3 == built
+        write_json(runs / key / "next.json", {"build": build, "reason": reason, "classes": asked[key], "hard": None})
+        write_json(runs / key / "classes.json", {"threshold": THRESHOLD if made else None})
+        write_json(runs / key / "hcd.json", {"theta_low": None, "theta_high": None})
         rows = [(c, r, 1 - (1 - r) / 10) for c, r in enumerate(RECALL)] if made else []
         write_csv(runs / key / "class_accuracy.csv", ("class", "recall", "one_vs_rest"), rows)
         for folder in ("", "base", "end_to_end"):
@@ -142,6 +152,7 @@ def _blocks(runs: Path, built: int) -> None:
             ]
             write_csv(runs / key / folder / "history.csv", columns, table)
         _weights(runs / key / "block.safetensors", 100 * position if made else 0)
+        _weights(runs / key / "base/block.safetensors", 100 * position)
         _weights(runs / key / "end_to_end/block.safetensors", 100 * position)
 
 
@@ -237,8 +248,36 @@ def _accounting(runs: Path, built: int) -> None:
     for method, values in seconds.items():
         for d, (key, value) in enumerate(zip(KEYS, values, strict=True), start=1):
             made = method != "bloctrain" or d <= built
-            times.append([method, d, key, *([40000, 10, value, value / 10] if made else [0, 0, 0.0, None])])
-    columns = ["method", "depth", "block", "images", "epochs", "seconds", "median_seconds_per_epoch"]
+            forward = 0.0 if method == "end_to_end" else FORWARD
+            times.append([method, d, key, *([40000, 10, value, value / 10, forward] if made else [0, 0, 0.0, None, 0.0])])
+    columns = ["method", "depth", "block", "images", "epochs", "seconds", "median_seconds_per_epoch", "forward_seconds"]
     write_csv(runs / "training_time.csv", columns, times)
     speedup = {"bloctrain": 1.6, "bloctrain_base": 1.4}
     write_json(runs / "latency.json", {"images": 256, "batch_size": 32, "repeats": 3, "seconds": {}, "speedup": speedup})
+
+
+def make_entry(name: str, params: dict[str, Any] | None = None, **parts: Any) -> Entry:
+    """A published experiment without findings: the parameters of the paper, or those given; `dataset`, `summary` and the like
+    replace parts of it."""
+    content = parse_params(params or paper_params())
+    layers = [layer.channels for block in content.blocks.values() for layer in block.layers if layer.kind != "pool"]
+    split, partition = content.data.split, content.partition
+    rates = {key: block.learning_rate for key, block in content.blocks.items()}
+    scale = Scale(
+        dataset=parts.pop("dataset", "cifar10"), image_size=content.data.image_size, channels=layers, family="ResNet-9",
+        shortcuts=content.network.shortcuts, init_gain=content.network.init_gain, time_steps=content.encoding.time_steps,
+        images={method: split.train + (0 if method == "bloctrain" else split.validation) for method in METHODS},
+        test_images=split.test, seed=content.seed, training=content.training.model_dump(),
+        learning_rates=rates | {"end_to_end": content.baselines.end_to_end_learning_rate}, theta_conf=1.0,
+        partition={"source": partition.source, "metric": partition.metric, "threshold": 0.9} | partition.threshold.model_dump(),
+    )  # fmt: skip
+    row = {"model": "ResNet-9", "training_method": "BlocTrain", "dataset": scale.data, "dataset_size": 40000,
+           "accuracy_percent": 65.0, "over_seeds": "", "scale": scale.text(), "note": ""}  # fmt: skip
+    ratios = {"compute": 1.4, "memory_overhead": 1.66, "measured_speedup": 1.3}
+    summary = {
+        "accuracy": {"bloctrain": 0.64, "bloctrain_base": 0.66, "end_to_end": 0.6, "by_depth": {}},
+        "efficiency": ratios | {"training_memory_reduction": {"b1": 1.9, "b2": 3.4}, "base_extra_compute": 0.1},
+        "training_time_ratio": 0.57,
+    }
+    defaults = {"summary": summary, "parameters": content.model_dump(mode="json"), "rows": [row], "tradeoff": []}
+    return Entry(name, scale, **(defaults | parts))

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fake_run import make_entry
 
-from pipeline.reporting.advice import ADVISED, Studied, advise
-from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Finding
-from pipeline.reporting.paper import load_claims
+from pipeline.reporting.claims.experiments import ADVISED, advise
+from pipeline.reporting.claims.paper import load_claims
+from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Entry, Finding
 
 
 def sweep(**efficiency: float) -> list[dict[str, Any]]:
@@ -22,19 +23,22 @@ def row(threshold: float, validation: float, compute: float) -> dict[str, Any]:
     return {"threshold": threshold, "validation accuracy": validation, "test accuracy": 0.62, "compute efficiency": compute}
 
 
-def studied(**parts: Any) -> Studied:
+def studied(**parts: Any) -> Entry:
+    """A CIFAR-10 experiment with a sweep and a study of its threshold; `dataset`, `sweep`, `thresholds` replace parts of it."""
     rows = [row(-1, 0.638, 1.6), row(0, 0.640, 1.4), row(1, 0.641, 1.2)]
-    return replace(Studied("CIFAR-10", sweep(), rows), **parts)
+    tradeoff = [entry | {"method": "bloctrain", "split": "test"} for entry in parts.get("sweep", sweep())]
+    entry = make_entry("studied", dataset=parts.get("dataset", "cifar10"), tradeoff=tradeoff)
+    return replace(entry, thresholds=parts.get("thresholds", rows))
 
 
-def finding(experiment: Studied, name: str) -> Finding:
-    return advise(experiment, next(claim for claim in load_claims() if claim.id == f"heuristics.{name}"))
+def finding(experiment: Entry, name: str) -> Finding:
+    return advise(experiment, load_claims()[f"heuristics.{name}"])
 
 
 def test_every_advice_has_an_answer_or_says_why() -> None:
-    names = [claim.name for claim in load_claims() if claim.section == "heuristics"]
+    names = [claim.name for claim in load_claims().values() if claim.section == "heuristics"]
     answers = {name: finding(studied(), name) for name in names}
-    assert [name for name, answer in answers.items() if not answer.ours] == ["hardness_threshold_cifar100"]
+    assert [name for name, answer in answers.items() if not answer.text] == ["hardness_threshold_cifar100"]
     assert all(answer.reason for answer in answers.values())
 
 
@@ -46,7 +50,7 @@ def test_the_advised_threshold_must_be_the_one_of_least_compute_near_the_best_va
     assert finding(studied(), "hardness_threshold_cifar10").verdict == NOT_TESTABLE
     too_inaccurate = [row(-1, 0.630, 1.6), row(0, 0.640, 1.4)]
     answer = finding(studied(thresholds=too_inaccurate), "hardness_threshold_cifar10")
-    assert answer.verdict == NOT_REPRODUCED and "mean +0 std" in answer.ours
+    assert answer.verdict == NOT_REPRODUCED and "mean +0 std" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -54,9 +58,9 @@ def test_the_advised_threshold_must_be_the_one_of_least_compute_near_the_best_va
     [studied(thresholds=[]), studied(thresholds=[row(0, 0.6, 1.4)]), studied(dataset="digits")],
     ids=["no study", "not the advised threshold", "other data"],
 )
-def test_without_a_study_on_its_data_the_advised_threshold_is_not_tested(experiment: Studied) -> None:
+def test_without_a_study_on_its_data_the_advised_threshold_is_not_tested(experiment: Entry) -> None:
     answer = finding(experiment, "hardness_threshold_cifar10")
-    assert (answer.ours, answer.verdict) == ("", NOT_TESTABLE)
+    assert (answer.text, answer.verdict) == ("", NOT_TESTABLE)
 
 
 def test_the_recommended_theta_must_save_operations_at_little_cost() -> None:
@@ -73,5 +77,5 @@ def test_the_range_of_theta_ends_at_the_papers() -> None:
 
 
 def test_the_papers_thresholds_are_those_of_its_text() -> None:
-    values = {claim.name: claim.value for claim in load_claims() if claim.section == "heuristics"}
+    values = {claim.name: claim.value for claim in load_claims().values() if claim.section == "heuristics"}
     assert {values[name] for name in ADVISED} == {"about mean - std", "about mean + 0.5 std"}

@@ -1,53 +1,131 @@
-"""The ledger: what a report takes from it, and how its numbers are checked."""
+"""The ledger: entries as data, what a report takes from them, and how their numbers are checked."""
 
-from dataclasses import replace
+import json
+import shutil
+import subprocess
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_run import digits_params, paper_params, write_run
+from fake_run import digits_params, make_entry, paper_params, write_run
 
-from pipeline.base.files import write_arrays, write_json
-from pipeline.config import parse_params
-from pipeline.reporting import publish
-from pipeline.reporting.facts import Facts, accuracy_noise, variation
-from pipeline.reporting.headline import headline
-from pipeline.reporting.ledger import Entry, Spread, check_predictions, load_ledger, load_spreads
-from pipeline.reporting.results import CIFAR10, dataset, load_results
-from pipeline.reporting.summary import build_summary
-from pipeline.reporting.tables import MODEL_COLUMNS, build_tables
-from pipeline.reporting.text import Table, markdown
-from pipeline.reporting.verdicts import COLUMNS, claims_table
+from pipeline.analysis.noise import Spread, accuracy_noise, variation
+from pipeline.analysis.table import Table, markdown
+from pipeline.base import machine
+from pipeline.base.files import write_json
+from pipeline.base.folders import Folders
+from pipeline.data.known import CIFAR, known_dataset
+from pipeline.inference.stored import network_files
+from pipeline.reporting.claims.experiments import same_parameters
+from pipeline.reporting.claims.facts import Facts, load_facts, pooled
+from pipeline.reporting.claims.table import COLUMNS, claims_table
+from pipeline.reporting.ledger import publish
+from pipeline.reporting.ledger.entry import (
+    MODEL_COLUMNS,
+    SCHEMA,
+    Entry,
+    Finding,
+    check_entry,
+    check_predictions,
+    entry_of,
+    load_entry,
+    load_ledger,
+    load_spreads,
+)  # fmt: skip
+from pipeline.reporting.tables import build_tables, headline
 
 CLAIM = "cifar10_resnet9.compute_efficiency"
 ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "reports/published"
+NAMES = sorted(path.parent.name for path in PUBLISHED.glob("*/entry.json"))
+OLDER = ("cifar10-resnet9-cpu", "cifar10-vgg9-cpu")
 
 
 @pytest.fixture
-def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
-    monkeypatch.chdir(tmp_path)
-    results = load_results(write_run(tmp_path, digits_params()))
-    return Facts(results, build_summary(results))
+def digits(tmp_path: Path) -> Facts:
+    return load_facts(write_run(tmp_path, digits_params()), Folders(tmp_path))
 
 
-def entry(name: str, scale: str, verdict: str = "same direction", dataset: str = "CIFAR-10") -> Entry:
-    claim = [CLAIM, "5.2", "1.89", "1.70", scale, verdict, "holds", name]
-    row = ["ResNet-9 (this run)", "BlocTrain", dataset, "40000", "65.0", "", scale, ""]
-    accuracy = {"bloctrain": 0.64, "bloctrain_base": 0.66, "end_to_end": 0.6}
-    ratios = {
-        "compute": 1.4,
-        "memory_overhead": 1.66,
-        "measured_speedup": 1.3,
-        "training_memory_reduction": {"b1": 1.9, "b2": 3.4},
-    }
-    summary = {"accuracy": accuracy, "efficiency": ratios, "training_time_ratio": 0.57}
-    return Entry(name, parse_params(paper_params()), summary, [row], {CLAIM: claim}, [])
+def entry(name: str, scale: str, verdict: Any = "same direction", dataset: str = "cifar10", **parts: Any) -> Entry:
+    """A published experiment whose finding on CLAIM was made at `scale`."""
+    found = Finding("1.70", verdict, "holds", 1.7, scale, "not CIFAR-10" not in scale, name)
+    return make_entry(name, dataset=dataset, findings={CLAIM: found}, **parts)
 
 
 def chosen(facts: Facts, ledger: list[Entry]) -> str:
     row = next(row for row in claims_table(replace(facts, ledger=ledger)).rows if row[0] == CLAIM)
     return str(row[COLUMNS.index("experiment")])
+
+
+def test_there_are_entries() -> None:
+    assert len(NAMES) >= 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_published_entry_loads_and_passes_its_own_checks(name: str) -> None:
+    published = load_entry(PUBLISHED / name)
+    assert published.name == name and published.provenance["commit"] and published.parameters["experiment"] == name
+    assert [row["training_method"] for row in published.rows] == ["BlocTrain", "BlocTrain-base", "end-to-end"]
+    assert published.sweep() and published.findings
+    line, failures = check_entry(published, PUBLISHED / name)
+    assert failures == [] and "17 of 17 expectations hold" in line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_stays_readable_whatever_the_parameters_become(tmp_path: Path, name: str) -> None:
+    """A parameter of the future, one that was taken away, a field that nobody knows: the numbers are the same."""
+    before = load_entry(PUBLISHED / name)
+    content = json.loads((PUBLISHED / name / "entry.json").read_text())
+    content["parameters"]["training"]["optimiser"] = "lion"
+    content["parameters"]["warp"] = {"drive": 9}
+    del content["parameters"]["hcd"], content["parameters"]["neuron"]["damping"]
+    content["scale"]["colour"] = content["mood"] = "blue"
+    for finding in content["findings"].values():
+        finding["sigma"] = 5
+    shutil.copytree(PUBLISHED / name, tmp_path / name)
+    write_json(tmp_path / name / "entry.json", content)
+    (tmp_path / name / "params.yaml").write_text("of: another time")
+    after = load_entry(tmp_path / name)
+    assert (after.scale, after.summary, after.findings) == (before.scale, before.summary, before.findings)
+    assert (after.rows, after.tradeoff) == (before.rows, before.tradeoff)
+    assert check_entry(after, tmp_path / name)[1] == []
+
+
+@pytest.mark.parametrize("content", [{"schema": SCHEMA + 1}, {}, [], {"schema": SCHEMA}, {"schema": SCHEMA, "findings": 3}])
+def test_an_entry_of_a_later_schema_or_a_damaged_one_is_one_line(tmp_path: Path, content: Any, refusal: Any) -> None:
+    write_json(tmp_path / "entry.json", content)
+    message = refusal(load_entry, tmp_path)
+    assert message.startswith(f"{tmp_path}/entry.json: ")
+    if content == {"schema": SCHEMA + 1}:
+        assert message.endswith(f"schema {SCHEMA + 1}, but this version reads up to {SCHEMA}; update the code")
+
+
+def test_an_entry_is_what_it_was_written_from(digits: Facts, tmp_path: Path) -> None:
+    found = {CLAIM: Finding("1.90", "same direction", "holds", 1.9, "somewhere", True, "fake")}
+    written = replace(entry_of(digits.results, digits.summary, {}), findings=found, provenance={"commit": "c"}, notes=["n"])
+    write_json(tmp_path / "fake/entry.json", written.to_json())
+    content = json.loads((tmp_path / "fake/entry.json").read_text())
+    assert content["schema"] == 1 and content["findings"][CLAIM]["decided"] is True
+    read = load_entry(tmp_path / "fake")
+    assert asdict(read) | {"thresholds": ()} == asdict(written)
+    assert read.scale.partition == {
+        "source": "validation", "metric": "recall", "mode": "relative", "value": 0.0, "threshold": 0.883
+    }  # fmt: skip
+
+
+def test_what_was_measured_on_the_first_images_alone_is_shown_nowhere() -> None:
+    ledger = load_ledger(PUBLISHED)
+    for published in ledger:
+        unsure = [published.summary["efficiency"][name] for name in ("measured_speedup", "base_extra_compute")]
+        assert (unsure == [None, None]) == (published.name in OLDER)
+        assert not (published.name in OLDER and any("base_extra" in name for name in published.findings))
+        assert any("forward pass" in note for note in published.notes)
+        assert (published.name in OLDER) == any("first test images" in note for note in published.notes)
+    table = headline(ledger)
+    row = next(row for row in table.rows if row[0] == "measured speed-up of inference")
+    assert [bool(row[table.columns.index(name)]) for name in OLDER] == [False, False]
 
 
 def test_a_claim_is_answered_by_the_papers_own_data_where_it_was_tested(digits: Facts) -> None:
@@ -56,10 +134,15 @@ def test_a_claim_is_answered_by_the_papers_own_data_where_it_was_tested(digits: 
     assert chosen(digits, [entry("cifar", "")]) == "fake"
     undecided = entry("cifar", "CIFAR-10 32x32", "not testable here")
     assert chosen(digits, [undecided]) == "cifar"
-    smaller = replace(entry("small", "CIFAR-10 32x32"), params=digits.results.params)
+    smaller = replace(entry("small", "CIFAR-10 32x32"), scale=digits.own.scale)
     assert chosen(digits, [undecided, smaller]) == "cifar"  # what the larger cannot tell, the smaller cannot either
     assert chosen(digits, [entry("own", "image folder 32x32 (image folder, not CIFAR-10)")]) == "own"  # larger than digits
     assert chosen(digits, [entry("fake", "CIFAR-10 32x32")]) == "fake"  # the run in force stands for its own entry
+
+
+def test_a_comma_and_a_not_in_a_scale_are_words_alone(digits: Facts) -> None:
+    """Whose data it is stands in a field of its own."""
+    assert chosen(digits, [entry("cifar", "CIFAR-10 32x32, not cropped")]) == "cifar"
 
 
 def test_table_1_takes_published_rows_of_its_data_set(digits: Facts) -> None:
@@ -74,6 +157,14 @@ def test_time_per_image_is_that_of_the_images_that_a_block_trains_on(digits: Fac
     table = next(table for table in build_tables(digits) if table.name == "training_time")
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["ms_per_image"] for row in rows[:3]] == pytest.approx([0.025, 0.05, 0.0125])  # 40000 images, 1, 2 and 0.5 s
+    assert [row["forward_seconds"] for row in rows] == [2.0] * 6 + [0.0] * 3
+
+
+def test_the_partition_table_states_the_hardness_threshold(digits: Facts) -> None:
+    table = next(table for table in build_tables(digits) if table.name == "partition")
+    after = "88.30 % after b1, 88.30 % after b2, 88.30 % after b3"
+    words = f"Hardness threshold, relative (the mean +0 standard deviations of the class accuracies): {after}."
+    assert table.notes[1] == words
 
 
 def test_headline_numbers_stand_beside_the_papers(digits: Facts) -> None:
@@ -87,22 +178,22 @@ def test_headline_numbers_stand_beside_the_papers(digits: Facts) -> None:
 
 def test_readme_quotes_the_ledger() -> None:
     """Each number of the table in README is the committed one, whatever machine this is."""
-    lines = markdown(headline(load_ledger(ROOT / "reports/published"))).splitlines()
+    lines = markdown(headline(load_ledger(PUBLISHED))).splitlines()
     wanted = [line for line in lines if line.startswith("|")]
     assert [line for line in wanted if line not in (ROOT / "README.md").read_text().splitlines()] == []
 
 
 def with_and_without(facts: Facts, plain: float, pair: float = 0.0, **changes: Any) -> list[str]:
-    """The row on residual connections for two published twins; `plain` is the accuracy of BlocTrain without shortcuts, `pair` the
-    difference of two trainings of the first block."""
+    """The row of the claim on residual connections, where the ledger holds two twins: accuracy 0.864 with shortcuts and `plain`
+    without, `pair` the difference of two trainings of the first block."""
     entries = []
     for name, shortcuts, own in (("with", True, 0.864), ("without", False, plain)):
         content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})
         content["network"] = {**content["network"], "shortcuts": shortcuts}
-        content["training"] = {**content["training"], "end_to_end_learning_rate": content["blocks"]["b1"]["learning_rate"]}
+        content["baselines"] = {"end_to_end_learning_rate": content["blocks"]["b1"]["learning_rate"]}
         depths = {method: {"b1": first} for method, first in (("bloctrain_base", 0.61), ("end_to_end", 0.61 + pair))}
         accuracy = {"bloctrain": own, "bloctrain_base": own, "end_to_end": own, "by_depth": depths}
-        entries.append(replace(entry(name, "CIFAR-10 32x32"), params=parse_params(content), summary={"accuracy": accuracy}))
+        entries.append(make_entry(name, content, summary={"accuracy": accuracy, "efficiency": {}}))
     row = "cifar10_resnet9.accuracy_without_residuals"
     return next(cells for cells in claims_table(replace(facts, ledger=entries)).rows if cells[0] == row)
 
@@ -120,6 +211,15 @@ def test_experiments_that_differ_in_more_than_shortcuts_are_not_compared(digits:
     assert "with, without" not in with_and_without(digits, 0.845, seed=7)
 
 
+def test_parameters_are_compared_as_data() -> None:
+    old = {"experiment": "a", "data": {"path": "x", "source": "cifar10", "image_size": 32}, "training": {"epochs": 3}}
+    new = {"experiment": "b", "data": {"path": None, "source": "image_folder", "image_size": 32}, "training": {"epochs": 3}}
+    assert same_parameters(old, new)
+    assert same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.0, "augmentation": "none", "extra": []}})
+    assert not same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.3}}), "an option that the other run had not"
+    assert not same_parameters(old, new | {"training": {"epochs": 4}})
+
+
 def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: Facts) -> None:
     # t of two pairs is 4.3: by hand the noise reaches the difference of 0.019 where both pairs are 0.0038 apart.
     assert with_and_without(digits, 0.845, pair=0.0036)[COLUMNS.index("verdict")] == "same direction"
@@ -129,18 +229,16 @@ def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: 
 def test_spread_over_seeds(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny/seeds.csv").write_text("metric,seed 0,seed 1,mean,std\naccuracy.bloctrain,0.9,0.8,0,0\n")
-    spread = load_spreads("tiny", tmp_path)["accuracy.bloctrain"]
+    spread = load_spreads(tmp_path / "tiny")["accuracy.bloctrain"]
     assert (spread.mean, spread.seeds) == (pytest.approx(0.85), 2)
     assert spread.std == pytest.approx(0.0707, abs=1e-4)
-    assert load_spreads("another", tmp_path) == {}
+    assert load_spreads(tmp_path / "another") == {}
     assert load_ledger(tmp_path) == []  # seeds alone make no entry
 
 
 def test_a_seed_without_a_block_is_left_out_of_the_blocks_spread(tmp_path: Path) -> None:
-    folder = tmp_path / "digits"
-    folder.mkdir()
-    (folder / "seeds.csv").write_text("metric,seed 0,seed 1,seed 2\naccuracy.by_depth.bloctrain.b3,0.9,,0.8\n")
-    assert load_spreads("digits", tmp_path)["accuracy.by_depth.bloctrain.b3"].seeds == 2
+    (tmp_path / "seeds.csv").write_text("metric,seed 0,seed 1,seed 2\naccuracy.by_depth.bloctrain.b3,0.9,,0.8\n")
+    assert load_spreads(tmp_path)["accuracy.by_depth.bloctrain.b3"].seeds == 2
 
 
 def test_a_difference_within_the_spread_of_seeds_is_none(digits: Facts) -> None:
@@ -155,33 +253,33 @@ def test_few_trainings_know_their_variation_badly() -> None:
     assert [found[seeds] / (0.01 * 2**0.5) for seeds in at] == pytest.approx([12.706, 2.776, 1.962], abs=1e-3)
 
 
-def test_pairs_of_trainings_are_pooled(digits: Facts) -> None:
-    def run(first: float, second: float, rate: float = 0.0001) -> tuple[dict[str, Any], Any]:
+def test_pairs_of_trainings_are_pooled() -> None:
+    def run(first: float, second: float, rate: float = 0.0001) -> Entry:
         content = paper_params()
         content["blocks"]["b1"]["learning_rate"] = rate
         depths = {"bloctrain_base": {"b1": first}, "end_to_end": {"b1": second}}
-        return {"accuracy": {"by_depth": depths}}, parse_params(content)
+        return make_entry("run", content, summary={"accuracy": {"by_depth": depths}})
 
-    pooled = variation({}, [run(0.60, 0.61), run(0.60, 0.57), run(0.2, 0.9, rate=0.01)])
-    assert (pooled.deviation, pooled.freedom) == (pytest.approx(((0.01**2 + 0.03**2) / 4) ** 0.5), 2)
-    assert pooled.source == "2 pairs of trainings of block 1"
-    assert variation({}, []).freedom == 0
+    known = pooled({}, [run(0.60, 0.61), run(0.60, 0.57), run(0.2, 0.9, rate=0.01)])
+    assert (known.deviation, known.freedom) == (pytest.approx(((0.01**2 + 0.03**2) / 4) ** 0.5), 2)
+    assert known.source == "2 pairs of trainings of block 1"
+    assert pooled({}, []).freedom == 0
 
 
 def test_published_experiments_on_the_same_data_tell_the_variation(digits: Facts) -> None:
     own = digits.variation.freedom
-    ledger = [entry(name, "", dataset=data) for name, data in (("one", "digits"), ("two", "CIFAR-10"), ("fake", "digits"))]
-    depths = {"by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b1": 0.61}}}
     content = paper_params()
-    content["training"]["end_to_end_learning_rate"] = content["blocks"]["b1"]["learning_rate"]
-    ledger = [replace(each, summary={"accuracy": depths}, params=parse_params(content)) for each in ledger]
+    content["baselines"]["end_to_end_learning_rate"] = content["blocks"]["b1"]["learning_rate"]
+    depths = {"by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b1": 0.61}}}
+    names = (("one", "digits"), ("two", "cifar10"), ("fake", "digits"))
+    ledger = [make_entry(name, content, dataset=data, summary={"accuracy": depths}) for name, data in names]
     assert replace(digits, ledger=ledger).variation.freedom == own + 1
     assert replace(digits, published=ledger).variation.freedom == own + 1
 
 
 def test_a_row_without_a_result_is_the_run_in_forces_own(digits: Facts) -> None:
     larger = entry("cifar", "CIFAR-10 32x32")
-    larger.claims["setup.epochs"] = ["setup.epochs", "5.1", "125", "999", "", "not testable here", "a setting", ""]
+    larger = replace(larger, findings={"setup.epochs": Finding("999", "not testable here", "a setting")})
     rows = {row[0]: row for row in claims_table(replace(digits, ledger=[larger])).rows}
     assert rows["setup.epochs"][3] == "10"
 
@@ -193,38 +291,66 @@ def test_a_row_of_table_1_repeats_the_answer_to_its_claim(digits: Facts) -> None
     assert again[6] == f"the same as cifar10_resnet9.accuracy_base: {said[6]}"
 
 
-def test_predictions_must_give_the_published_accuracies(tmp_path: Path) -> None:
+def test_predictions_must_give_the_published_accuracies() -> None:
     label = np.arange(10, dtype=np.uint16)
     names = [f"{method}_b1" for method in ("bloctrain", "bloctrain_base", "end_to_end")]
-    write_arrays(tmp_path / "predictions.npz", dict.fromkeys(names, label) | {
-        "label": label, "index": label, "bloctrain_exit": np.ones(10), "bloctrain_base_exit": np.ones(10),
-    })  # fmt: skip
-    summary: dict[str, Any] = {"accuracy": {"by_depth": {name[:-3]: {"b1": 1.0} for name in names}}, "exits": {"b1": 1.0}}
-    write_json(tmp_path / "summary.json", summary)
-    assert check_predictions(tmp_path) == []
-    summary["accuracy"]["by_depth"]["bloctrain"]["b1"] = 0.9
-    summary["exits"]["b1"] = 0.5
-    write_json(tmp_path / "summary.json", summary)
-    assert [line.split(": ", 1)[1].split(" is")[0] for line in check_predictions(tmp_path)] == ["bloctrain_b1", "exits.b1"]
+    arrays = dict.fromkeys(names, label) | {"label": label, "index": label, "bloctrain_exit": np.ones(10)}
+    depths = {name[:-3]: {"b1": 1.0} for name in names}
+    right = make_entry("right", summary={"accuracy": {"by_depth": depths}, "exits": {"b1": 1.0}})
+    assert check_predictions(right, arrays) == []
+    wrong = replace(right, summary={"accuracy": {"by_depth": depths | {"bloctrain": {"b1": 0.9}}}, "exits": {"b1": 0.5}})
+    assert [line.split(": ", 1)[1].split(" is")[0] for line in check_predictions(wrong, arrays)] == ["bloctrain_b1", "exits.b1"]
+    assert len(check_predictions(right, {name: array for name, array in arrays.items() if name != "end_to_end_b1"})) == 1
 
 
+@pytest.mark.parametrize("name", CIFAR)
 @pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({}, "cifar10"),
-        ({"class_names": [*CIFAR10[:9], "lorry"]}, "image_folder"),
-        ({"image_shape": [1, 32, 32]}, "image_folder"),
-        ({"counts": {"train": {"per_class": [5000] * 10}}}, "image_folder"),
-    ],
+    "change", [{}, {"class_names": "last"}, {"image_shape": [1, 32, 32]}, {"counts": 1}, {"source": "digits"}]
 )
-def test_an_image_folder_with_all_of_cifar_10_counts_as_it(change: dict[str, Any], expected: str) -> None:
-    content = paper_params()
-    content["data"] |= {"source": "image_folder", "path": "images.zip"}
-    counts = {"train": {"per_class": [4000] * 10}, "validation": {"per_class": [1000] * 10}, "test": {"per_class": [1000] * 10}}
-    manifest = {"class_names": list(CIFAR10), "image_shape": [3, 32, 32], "counts": counts}
-    assert dataset(parse_params(content), manifest | change) == expected
+def test_an_image_folder_with_all_of_a_cifar_set_counts_as_it(name: str, change: dict[str, Any]) -> None:
+    images, classes = CIFAR[name]
+    assert (len(classes), images) == {"cifar10": (10, 6000), "cifar100": (100, 600)}[name] and classes == sorted(set(classes))
+    counts = {
+        "train": images // 2,
+        "validation": images // 3,
+        "test": images - images // 2 - images // 3 - change.get("counts", 0),
+    }
+    manifest = {
+        "class_names": [*classes[:-1], "lorry"] if "class_names" in change else classes,
+        "image_shape": change.get("image_shape", [3, 32, 32]),
+        "counts": {split: {"per_class": [count] * len(classes)} for split, count in counts.items()},
+    }
+    source = change.get("source", "image_folder")
+    assert known_dataset(source, manifest) == (source if change else name)
 
 
-def test_publishing_without_dvc_is_one_line(monkeypatch: pytest.MonkeyPatch, refusal: Any) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert refusal(publish._check_up_to_date).startswith("dvc: cannot be run")
+def test_publishing_without_dvc_or_with_changes_is_one_line(tmp_path: Path, monkeypatch: Any, refusal: Any) -> None:
+    assert refusal(machine.require_committed, tmp_path).startswith("git: no commit here")
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+    git = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(str(git))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert "1 files are not committed" in refusal(machine.require_committed, tmp_path)
+    (tmp_path / ".gitignore").write_text("*\n")
+    assert refusal(machine.require_committed, tmp_path).startswith("dvc: cannot be run")
+
+
+def test_small_networks_are_published_under_the_names_of_a_run(digits: Facts, tmp_path: Path, monkeypatch: Any) -> None:
+    folders, keys, target = digits.results.folders, ["b1", "b2", "b3"], tmp_path / "reports/published/fake"
+    (folders.block("b2") / "hcd.safetensors").write_bytes(b"weights")
+    said = publish.copy_networks(folders, keys, target)
+    copied = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert copied == sorted(network_files(folders, keys)) and f"{len(copied)} files" in said
+    wanted = "data/prepared/manifest.json runs/b0/encoder.json runs/b0/next.json runs/b1/block.safetensors runs/b1/hcd.json "
+    wanted += "runs/b1/groups.json runs/b1/next.json runs/b2/hcd.safetensors runs/b1/base/block.safetensors "
+    wanted += "runs/b3/base/block.safetensors runs/b3/end_to_end/block.safetensors"
+    assert set(wanted.split()) <= set(copied) and "runs/b1/end_to_end/block.safetensors" not in copied
+    assert network_files(Folders(target), keys) == network_files(folders, keys), "the entry can be read as a run"
+    paths = [f"reports/published/fake/{name}" for name in copied]
+    assert subprocess.run(["git", "check-ignore", *paths], cwd=ROOT, check=False, capture_output=True).stdout == b""
+    shutil.rmtree(target)
+    monkeypatch.setattr(publish, "LARGEST", 100)
+    assert "left out" in publish.copy_networks(folders, keys, target) and not target.exists()

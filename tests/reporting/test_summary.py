@@ -6,14 +6,15 @@ import pytest
 from fake_run import digits_params, write_run
 
 from pipeline.base.errors import UserError
-from pipeline.reporting.results import Results, load_results, parameter_count, read_table
+from pipeline.base.files import parameter_count, read_table
+from pipeline.base.folders import Folders
+from pipeline.reporting.results import Results, load_results, seconds_per_epoch
 from pipeline.reporting.summary import build_summary
 
 
 @pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.chdir(tmp_path)
-    return load_results(write_run(tmp_path, digits_params()))
+def results(tmp_path: Path) -> Results:
+    return load_results(write_run(tmp_path, digits_params()), Folders(tmp_path))
 
 
 def test_summary_values(results: Results) -> None:
@@ -35,12 +36,19 @@ def test_summary_values(results: Results) -> None:
     assert efficiency["base_extra_compute"] == pytest.approx(2200 / 2000 - 1)
     assert summary["depth"] == 3
     assert summary["training_seconds"] == {"bloctrain": 35.0, "bloctrain_base": 58.0, "end_to_end": 28.0}
-    assert summary["training_time_ratio"] == pytest.approx((1.0 + 2.0 + 0.5) / 2.8)
+    # The forward pass of each of the three blocks takes 2 s, which its ten epochs share; end to end has none.
+    assert summary["training_time_ratio"] == pytest.approx((1.0 + 2.0 + 0.5 + 3 * 0.2) / 2.8)
 
 
-def test_a_block_not_built_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    summary = build_summary(load_results(write_run(tmp_path, digits_params(), built=2)))
+def test_an_epoch_carries_its_share_of_the_forward_pass() -> None:
+    row = {"epochs": 10, "median_seconds_per_epoch": 1.0, "forward_seconds": 2.0}
+    assert seconds_per_epoch(row) == pytest.approx(1.2)
+    assert seconds_per_epoch(row | {"forward_seconds": 0.0}) == 1.0
+    assert seconds_per_epoch({"epochs": 0, "median_seconds_per_epoch": None}) == seconds_per_epoch(None) == 0.0
+
+
+def test_a_block_not_built_is_left_out(tmp_path: Path) -> None:
+    summary = build_summary(load_results(write_run(tmp_path, digits_params(), built=2), Folders(tmp_path)))
     assert summary["depth"] == 2
     assert summary["exits"] == {"b1": 0.6, "b2": 0.4}
     assert set(summary["partition"]) == {"b1", "b2"}
@@ -75,7 +83,7 @@ def test_damaged_weights_name_the_file(tmp_path: Path, content: bytes) -> None:
 def test_missing_and_damaged_inputs_name_the_file(results: Results, tmp_path: Path) -> None:
     (tmp_path / "runs/latency.json").unlink()
     with pytest.raises(UserError, match=r"runs/latency\.json: missing"):
-        load_results(results.params)
+        load_results(results.params, results.folders)
     (tmp_path / "torn.csv").write_text("a,b\n1\n")
     with pytest.raises(UserError, match="not a table"):
         read_table(tmp_path / "torn.csv")

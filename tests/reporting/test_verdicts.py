@@ -1,5 +1,7 @@
 """The verdict rules, with a guard for each verdict."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,27 +9,28 @@ from typing import Any
 import pytest
 from fake_run import digits_params, paper_params, write_run
 
-from pipeline.reporting import rules
-from pipeline.reporting.counted import COUNTED, FILE
-from pipeline.reporting.facts import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Facts, Finding
-from pipeline.reporting.ledger import Spread
-from pipeline.reporting.paper import RESULTS, load_claims
-from pipeline.reporting.results import load_results
-from pipeline.reporting.scale import Reference, family, section_of
-from pipeline.reporting.summary import build_summary
-from pipeline.reporting.verdicts import claims_table, judge
+from pipeline.analysis.noise import Spread
+from pipeline.base.folders import Folders
+from pipeline.reporting.claims import judge as judging
+from pipeline.reporting.claims.facts import Facts, load_facts
+from pipeline.reporting.claims.judge import judge
+from pipeline.reporting.claims.numbers import DERIVED
+from pipeline.reporting.claims.paper import RESULTS, Reference, load_claims, read_claims_file, section_of
+from pipeline.reporting.claims.table import claims_table
+from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Finding
+from pipeline.reporting.scale import family
 
 ACCURACY = "cifar10_resnet9.accuracy_bloctrain"
+COUNTED = [name for name, claim in load_claims().items() if "counted" in claim.judged]
+KINDS = {"number", "ratio", "count", "bound", "interval", "order", "setting"}
 
 
-def facts_of(root: Path, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], built: int = 3) -> Facts:
-    monkeypatch.chdir(root)
-    results = load_results(write_run(root, params, built))
-    return Facts(results, build_summary(results))
+def facts_of(root: Path, params: dict[str, Any], built: int = 3) -> Facts:
+    return load_facts(write_run(root, params, built), Folders(root))
 
 
 def finding(facts: Facts, claim_id: str) -> Finding:
-    return judge(facts, next(claim for claim in load_claims() if claim.id == claim_id))
+    return judge(facts, load_claims()[claim_id])
 
 
 def with_accuracy(facts: Facts, **values: float) -> Facts:
@@ -35,22 +38,53 @@ def with_accuracy(facts: Facts, **values: float) -> Facts:
 
 
 @pytest.fixture
-def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
-    return facts_of(tmp_path, monkeypatch, digits_params())
+def digits(tmp_path: Path) -> Facts:
+    return facts_of(tmp_path, digits_params())
 
 
 @pytest.fixture
-def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
-    return facts_of(tmp_path, monkeypatch, paper_params())
+def paper(tmp_path: Path) -> Facts:
+    return facts_of(tmp_path, paper_params())
 
 
-def test_every_result_claim_has_a_rule_and_no_rule_is_left_over() -> None:
-    assert {claim.id for claim in load_claims() if claim.section in RESULTS} == set(rules.RULES)
+def test_every_result_says_how_it_is_judged_and_nothing_is_left_over() -> None:
+    claims = load_claims().values()
+    assert [claim.id for claim in claims if claim.section in RESULTS and not claim.judged] == []
+    used = {name for claim in claims for name in (claim.id, claim.name) if claim.judged}
+    assert set(read_claims_file()["judged"]) <= used
+    judged = [claim.judged for claim in claims if claim.judged]
+    assert {how["kind"] for how in judged if "rule" not in how} == KINDS
+    assert {how["rule"] for how in judged if "rule" in how} == set(judging.RULES)
+    assert all("tolerance" in how for how in judged if how.get("kind") in ("number", "ratio", "count"))
+
+
+def test_the_papers_values_are_those_of_the_transcription() -> None:
+    content = {name: entries for name, entries in read_claims_file().items() if name != "judged"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    assert digest == "66b5f82b882b3445b7b2b3c5b4c10e29d568321102c5d37ca170c699d1f0f3f0"
+
+
+def test_one_theta_per_block_is_one_theta_where_all_are_the_same(tmp_path: Path) -> None:
+    params = paper_params()
+    params["inference"]["theta_conf"] = [1.0, 1.0, 1.0]
+    assert finding(facts_of(tmp_path, params), "cifar10_resnet9.compute_efficiency").text == "1.90"
+    params["inference"]["theta_conf"] = [0.9, 0.99, 1.0]
+    assert finding(facts_of(tmp_path, params), "cifar10_resnet9.compute_efficiency").text == "1.90"  # the sweep's row at 1
+    params["inference"]["sweep"] = [0.9, 0.99]
+    facts = facts_of(tmp_path, params)
+    kept = [row for row in facts.results.tradeoff if row["theta_conf"] != 1.0]
+    facts = replace(facts, results=replace(facts.results, tradeoff=kept))
+    assert finding(facts, "cifar10_resnet9.compute_efficiency").reason == "inference.sweep has no theta_conf 1.0"
+
+
+def test_every_derived_number_is_used() -> None:
+    text = str(read_claims_file()["judged"])
+    assert [name for name in DERIVED if name not in text] == []
 
 
 def test_every_claim_is_in_the_table_once(digits: Facts) -> None:
     rows = claims_table(digits).rows
-    assert [row[0] for row in rows] == [claim.id for claim in load_claims()]
+    assert [row[0] for row in rows] == list(load_claims())
     assert len({row[0] for row in rows}) == len(rows)
 
 
@@ -71,18 +105,18 @@ def test_reproduced_only_within_the_tolerance_at_the_papers_scale(paper: Facts) 
         lambda p: p["data"].update(source="digits"),
         lambda p: p["partition"].update(source="test"),
         lambda p: p["blocks"]["b1"].update(learning_rate=0.001),
-        lambda p: p["training"].update(end_to_end_learning_rate=0.001),
+        lambda p: p["baselines"].update(end_to_end_learning_rate=0.001),
         lambda p: p["training"].update(dropout=0.3),
         lambda p: p["training"].update(augmentation="crop_flip"),
         lambda p: p["training"].update(schedule="cosine"),
     ],
 )
-def test_never_reproduced_at_another_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+def test_never_reproduced_at_another_scale(tmp_path: Path, change: Any) -> None:
     params = paper_params()
     change(params)
-    facts = with_accuracy(facts_of(tmp_path, monkeypatch, params), bloctrain=0.864)
+    facts = with_accuracy(facts_of(tmp_path, params), bloctrain=0.864)
     assert finding(facts, ACCURACY).verdict == NOT_TESTABLE
-    needs = {claim.id: claim.needs for claim in load_claims()}
+    needs = {claim.id: claim.needs for claim in load_claims().values()}
     assert [row[0] for row in claims_table(facts).rows if row[5] == REPRODUCED and needs[row[0]] != "analytic"] == []
 
 
@@ -111,10 +145,10 @@ def test_digits_are_named_in_the_scale(digits: Facts) -> None:
 
 
 def test_other_experiments_are_not_testable_here(digits: Facts) -> None:
-    for claim in load_claims():
+    for claim in load_claims().values():
         if claim.section in ("cifar100_resnet11", "cifar100_vgg16"):
             result = judge(digits, claim)
-            assert result.verdict == NOT_TESTABLE and "another experiment" in result.reason and result.ours == ""
+            assert result.verdict == NOT_TESTABLE and "another experiment" in result.reason and result.text == ""
 
 
 def test_values_at_the_papers_scale(paper: Facts) -> None:
@@ -144,11 +178,11 @@ def test_relaxed_threshold_is_chosen_on_validation(digits: Facts) -> None:
     assert finding(facts, "cifar10_resnet9.compute_efficiency_relaxed").verdict == NOT_REPRODUCED
 
 
-def test_cached_spikes_make_the_training_time_untestable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_spikes_make_the_training_time_untestable(tmp_path: Path) -> None:
     params = digits_params()
     params["features"]["mode"] = "cached"
-    result = finding(facts_of(tmp_path, monkeypatch, params), "cifar10_resnet9.training_time_same_batch")
-    assert (result.ours, result.verdict) == ("1.25 on this machine", NOT_TESTABLE)
+    result = finding(facts_of(tmp_path, params), "cifar10_resnet9.training_time_same_batch")
+    assert (result.text, result.verdict) == ("1.46 on this machine", NOT_TESTABLE)  # (1 + 2 + 0.5 + 3 x 0.2) / 2.8
 
 
 def test_depth_trend_needs_every_part(digits: Facts) -> None:
@@ -157,10 +191,10 @@ def test_depth_trend_needs_every_part(digits: Facts) -> None:
     assert finding(with_accuracy(digits, by_depth=rising), "cifar10_resnet9.depth_trend").verdict == NOT_REPRODUCED  # type: ignore[arg-type]
 
 
-def test_test_picked_partition_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_test_picked_partition_is_marked(tmp_path: Path) -> None:
     params = digits_params()
     params["partition"]["source"] = "test"
-    rows = claims_table(facts_of(tmp_path, monkeypatch, params)).rows
+    rows = claims_table(facts_of(tmp_path, params)).rows
     own = [row for row in rows if row[4] and row[0] not in COUNTED]
     assert own and all("hard classes picked on the test set" in row[6] for row in own)
 
@@ -170,7 +204,7 @@ def test_family_by_depth(digits: Facts) -> None:
     plain = digits.results.params.model_copy(
         update={"network": digits.results.params.network.model_copy(update={"shortcuts": False})}
     )
-    assert (family(plain), section_of(plain, "digits")) == ("VGG9-like", None)
+    assert (family(plain), section_of(family(plain), "digits")) == ("VGG9-like", None)
 
 
 def test_reference_names_its_scale() -> None:
@@ -184,15 +218,13 @@ def test_reference_names_its_scale() -> None:
 
 
 @pytest.mark.parametrize("make", [digits_params, paper_params])
-def test_memory_is_counted_for_the_papers_network_whatever_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
-) -> None:
-    facts = facts_of(tmp_path, monkeypatch, make())
+def test_memory_is_counted_for_the_papers_network_whatever_the_run(tmp_path: Path, make: Any) -> None:
+    facts = facts_of(tmp_path, make())
     rows = {row[0]: row for row in claims_table(facts).rows if row[0] in COUNTED}
     # 8000 MB over 4000, 2250 and 2500 MB.
     assert [row[3] for row in rows.values()] == ["2.00", "3.56", "4000 MB, 2250 MB, 2500 MB"]
     assert [row[5] for row in rows.values()] == [NOT_REPRODUCED, NOT_REPRODUCED, REPRODUCED]
-    assert {row[7] for row in rows.values()} == {FILE}
+    assert {row[7] for row in rows.values()} == {"experiments/cifar10-resnet9.yaml"}
     near = [{**row, "reduction": 1.4 if row["block"] == "b1" else 2.9} for row in facts.results.paper_memory]
     close = replace(facts, results=replace(facts.results, paper_memory=near))
     assert [row[5] for row in claims_table(close).rows if row[0] in COUNTED][:2] == [REPRODUCED, REPRODUCED]
@@ -201,12 +233,12 @@ def test_memory_is_counted_for_the_papers_network_whatever_the_run(
 def test_a_cost_within_the_spread_of_seeds_decides_nothing(digits: Facts) -> None:
     claim = "cifar10_resnet9.base_extra_compute"
     assert finding(digits, claim).verdict == DIRECTION
-    assert finding(digits, claim).ours == "+10.0 % (+20.0 % of the multiply-accumulates)"
+    assert finding(digits, claim).text == "+10.0 % (+20.0 % of the multiply-accumulates)"
     noisy = replace(digits, spreads={"efficiency.base_extra_compute": Spread(0.1, 0.06, 10)})
     assert finding(noisy, claim).verdict == NOT_TESTABLE
 
 
 @pytest.mark.parametrize("name", ["compute_efficiency", "inference_memory_overhead", "base_extra_compute"])
-def test_fewer_blocks_than_end_to_end_has_say_nothing_of_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    facts = facts_of(tmp_path, monkeypatch, digits_params(), built=2)
+def test_fewer_blocks_than_end_to_end_has_say_nothing_of_cost(tmp_path: Path, name: str) -> None:
+    facts = facts_of(tmp_path, digits_params(), built=2)
     assert finding(facts, f"cifar10_resnet9.{name}").verdict == NOT_TESTABLE

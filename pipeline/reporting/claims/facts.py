@@ -1,0 +1,112 @@
+"""What the verdicts are decided from: this run's numbers, the published experiments, and what is noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from pipeline.analysis.noise import Spread, Variation, accuracy_noise, variation
+from pipeline.base.folders import Folders
+from pipeline.config import Params
+from pipeline.reporting.claims.paper import Claim, at_paper_scale
+from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_spreads
+from pipeline.reporting.results import Block, Results, Row, load_results
+from pipeline.reporting.summary import build_summary
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Results and summary of the run in force, the spread of its numbers over seeds where that was measured, and the ledger.
+
+    Where verdicts are not to be drawn from the ledger, `published` are the experiments that say how much trainings vary.
+    """
+
+    results: Results
+    summary: dict[str, Any]
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    ledger: Sequence[Entry] = ()
+    published: Sequence[Entry] = ()
+
+    @cached_property
+    def own(self) -> Entry:
+        """The run in force, in the form of the ledger, with the study of its threshold from the ledger's entry of its name."""
+        studied = [each.thresholds for each in self.ledger if each.name == self.results.params.experiment]
+        return replace(entry_of(self.results, self.summary, self.spreads), thresholds=studied[0] if studied else ())
+
+    @property
+    def others(self) -> list[Entry]:
+        """The published experiments but the one in force, which stands for its own entry."""
+        return [entry for entry in self.ledger if entry.name != self.results.params.experiment]
+
+    def accuracy(self, method: str) -> float:
+        """Test accuracy 0..1 at full depth."""
+        return float(self.summary["accuracy"][method])
+
+    def by_depth(self, method: str) -> dict[str, float]:
+        """Test accuracy 0..1 of the network up to each block."""
+        return dict(self.summary["accuracy"]["by_depth"][method])
+
+    def at_theta(self, theta: float, split: str = "test") -> Row | None:
+        """BlocTrain's trade-off row at one confidence threshold, or None if the sweep has no such value."""
+        return next((row for row in self.own.sweep(split) if row["theta_conf"] == theta), None)
+
+    def relaxed(self, drop: float) -> Row | None:
+        """The test row at the lowest threshold that costs less than `drop` (0..1) of *validation* accuracy against theta 1.
+
+        The threshold is chosen on validation, so the test set chooses nothing.
+        """
+        full = self.at_theta(1.0, "validation")
+        if full is None:
+            return None
+        allowed = [row["theta_conf"] for row in self.own.sweep("validation") if full["accuracy"] - row["accuracy"] < drop]
+        return self.at_theta(min(allowed)) if allowed else None
+
+    @cached_property
+    def variation(self) -> Variation:
+        """How much a training's accuracy varies: over this run's seeds, else by the pairs of every experiment on its data."""
+        others = [entry for entry in self.published or self.ledger if entry.name != self.own.name]
+        return pooled(self.spreads, [self.own, *(entry for entry in others if entry.scale.dataset == self.own.scale.dataset)])
+
+    def noise(self, first: float, second: float) -> float:
+        """What two accuracies on the test set may differ by without meaning (`accuracy_noise`)."""
+        return accuracy_noise(first, second, self.own.scale.test_images, self.variation)
+
+    def clearly(self, first: float, second: float) -> int:
+        """Sign of first - second, two accuracies on the test set; 0 if they differ by no more than `noise`."""
+        return 0 if abs(first - second) <= self.noise(first, second) else (1 if first > second else -1)
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Thresholds that give block 1's very partition (`partition_band`)."""
+        return partition_band(self.results.blocks[0], self.results.params.partition.metric)
+
+    def gives(self, threshold: float) -> bool:
+        """Whether a threshold in percent gives b1's partition: a class at or below the threshold is hard."""
+        low, high = self.band
+        return low <= threshold / 100 < high
+
+    def at_paper_scale(self, claim: Claim) -> bool:
+        """Whether the run is at the scale that the claim was made at. A claim on their hardware is at none of ours."""
+        return claim.needs != "hardware" and at_paper_scale(self.own.scale, claim.section, claim.needs == "training")
+
+
+def load_facts(params: Params, folders: Folders) -> Facts:
+    """The run in force beside the ledger.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    results = load_results(params, folders)
+    spreads = load_spreads(folders.published / params.experiment)
+    return Facts(results, build_summary(results), spreads, load_ledger(folders.published))
+
+
+def pooled(spreads: Mapping[str, Spread], entries: Sequence[Entry]) -> Variation:
+    """`variation` over the entries whose block 1 and end-to-end networks train alike."""
+    return variation(spreads, [entry.summary for entry in entries if entry.scale.equal_learning_rates])
+
+
+def partition_band(block: Block, metric: str) -> tuple[float, float]:
+    """(highest accuracy of a hard class, lowest of an easy one), 0..1; 0 and 1 where there is no such class."""
+    accuracy = block.accuracy[metric]
+    return max(accuracy[block.hard], default=0.0), min(accuracy[block.easy], default=1.0)

@@ -1,0 +1,36 @@
+"""Every figure of the reports, by file name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.analysis import plot
+from pipeline.base.files import write_json
+from pipeline.reporting.claims.facts import Facts
+from pipeline.reporting.claims.paper import RESULTS, Reference, section_of
+from pipeline.reporting.figures import cost, curves, partition
+
+CAPTIONS = "captions.json"
+DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
+    partition.figure_4, cost.figure_5a, cost.figure_5b, cost.figure_5c, cost.figure_6a, cost.figure_6b, partition.figure_7,
+    partition.figure_9, cost.figure_10a, partition.figure_10c, cost.figure_11a, cost.figure_11b, curves.training_curves,
+)  # fmt: skip
+"""The figures of one run. A function gives its file its name, and its docstring is the caption."""
+
+
+def draw_figures(facts: Facts, folder: Path) -> None:
+    """Write each figure as PNG and SVG into `folder`, and captions.json: `caption` and `alt` of each.
+
+    The paper's values are drawn where the run is on its data: beside others they would be compared with what they do not measure.
+    `experiments`, the trade-off of this run beside the ledger's, is drawn only where the ledger holds another experiment.
+    """
+    scale = facts.own.scale
+    section = section_of(scale.family, scale.dataset)
+    paper = Reference(section if section and scale.dataset == RESULTS[section][0] else None)
+    drawings = [(draw, paper) for draw in DRAWN] + [(curves.experiments, Reference(section))] * bool(facts.others)
+    texts = {}
+    with plot.style():
+        for draw, beside in drawings:
+            drawn = draw(facts, beside)
+            plot.save(folder, draw.__name__, drawn)
+            texts[draw.__name__] = {"caption": drawn.caption(draw), "alt": drawn.alt}
+    write_json(folder / CAPTIONS, texts)

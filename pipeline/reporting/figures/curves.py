@@ -1,0 +1,69 @@
+"""Lines over epochs and over thresholds: training curves, and the trade-off of this run beside the published experiments."""
+
+from typing import Any
+
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.analysis import plot
+from pipeline.analysis.table import NAMES
+from pipeline.base.files import read_table
+from pipeline.base.folders import METHODS
+from pipeline.reporting.claims.facts import Facts
+from pipeline.reporting.claims.paper import Reference
+
+COLOURS = [plot.OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "black", "red")]
+MARKERS = "os^Dv*"
+
+
+def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Training curves. A colour per block (end-to-end: the network whose last block it is); solid on the training images, dashed
+    on the validation images. The baselines train on the validation images too, so they have no dashed line; BlocTrain's blocks
+    from the third on train on the images of hard classes alone."""
+    colours = {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(facts.results.params.blocks)}
+    figure, axes = plot.new_figure(len(METHODS), 2, height=5.2)
+    ends = []
+    for method, loss, accuracy in zip(METHODS, axes[::2], axes[1::2], strict=True):
+        for key, colour in colours.items():
+            history = read_table(facts.results.folders.block(key, method) / "history.csv")  # empty for a block not built
+            loss.plot([entry["epoch"] for entry in history], [entry["loss"] for entry in history], color=colour)
+            for column, line in (("train_accuracy", "-"), ("validation_accuracy", "--")):
+                known = [(entry["epoch"], 100 * entry[column]) for entry in history if entry[column] is not None]
+                accuracy.plot([x for x, _ in known], [y for _, y in known], line, color=colour)
+            if method == "bloctrain" and history:
+                ends.append(f"{key} {history[-1]['loss']:.3g}")
+        loss.set(ylabel="loss (log scale)", yscale="log")
+        accuracy.set_ylabel("accuracy (%)")
+        loss.set_title(NAMES[method], loc="left", fontweight="bold")
+        for axis in (loss, accuracy):
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axis.set_xlabel("epoch" if method == METHODS[-1] else "")
+    handles = [Line2D([], [], color=colour, label=key) for key, colour in colours.items()]
+    handles += [Line2D([], [], color="#666666", label="training")]
+    handles += [Line2D([], [], color="#666666", linestyle="--", label="validation")]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
+    return plot.Drawn(figure, f"Loss and accuracy per epoch. BlocTrain's last losses: {', '.join(ends)}.")
+
+
+def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Accuracy against operations over the confidence threshold, this run and every published experiment; a filled mark per
+    threshold, the end-to-end network of the same experiment as an open mark."""
+    _, (axis,) = plot.new_figure(height=3.4)
+    words = []
+    for position, entry in enumerate([facts.own, *facts.others]):
+        colour, marker = COLOURS[position % 6], MARKERS[position % len(MARKERS)]
+        ordered = sorted(entry.sweep(), key=lambda row: row["compute_efficiency"])
+        x, y = [row["compute_efficiency"] for row in ordered], [100 * row["accuracy"] for row in ordered]
+        end_to_end = 100 * float(entry.summary["accuracy"]["end_to_end"])
+        axis.plot(x, y, marker=marker, color=colour, label=f"BlocTrain, {entry.name}")
+        hollow: dict[str, Any] = {"marker": marker, "color": colour, "markerfacecolor": "none", "linestyle": "none"}
+        axis.plot([1.0], [end_to_end], markersize=5 + position, **hollow)  # of other sizes, so that none hides another
+        words.append(f"{entry.name}: {y[0]:.1f} % at {x[0]:.2f}, {y[-1]:.1f} % at {x[-1]:.2f}, end-to-end {end_to_end:.1f} %")
+    efficiency, accuracy = paper.value("compute_efficiency"), paper.value("accuracy_bloctrain")
+    if efficiency is not None and accuracy is not None:
+        axis.plot([efficiency], [accuracy], "x", color=plot.OKABE_ITO["red"], markersize=6, label=paper.label)
+    axis.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=6, label="end-to-end (efficiency 1)")
+    axis.set(xlabel="compute efficiency (end-to-end operations / own)", ylabel="test accuracy (%)")
+    axis.yaxis.set_major_locator(MaxNLocator(6))
+    axis.margins(0.08)
+    return plot.finish([axis], "; ".join(words) + ".")

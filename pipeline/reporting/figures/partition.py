@@ -1,0 +1,142 @@
+"""Figures 4, 7, 9 and 10C: which classes are hard, and where the inputs leave."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pipeline.analysis import plot
+from pipeline.base.folders import BLOCK_WISE
+from pipeline.reporting.claims.facts import Facts
+from pipeline.reporting.claims.paper import Reference
+
+MANY = 20
+"""Above this number of classes their names no longer fit below the bars."""
+OWN, RED = plot.METHOD_COLOURS["bloctrain"], plot.OKABE_ITO["red"]
+EASY, HARD = plot.OKABE_ITO["sky"], plot.OKABE_ITO["purple"]
+
+
+def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Figure 4. Class-wise {source} accuracy ({metric}) after block 1{mark}, and the hardness threshold: a class at or below it
+    is hard. The band spans the thresholds that give this very partition, from the highest hard accuracy to the lowest easy one.
+    """
+    block, scale, names = facts.results.blocks[0], facts.own.scale, facts.results.class_names
+    metric, source = scale.partition["metric"], scale.partition["source"]
+    accuracy, threshold = 100 * block.accuracy[metric], 100 * (block.threshold or 0.0)
+    order = np.argsort(accuracy, kind="stable") if len(accuracy) > MANY else np.arange(len(accuracy))
+    _, (axis,) = plot.new_figure(height=3.1)
+    for name, members, colour, hatch in (("easy class", block.easy, EASY, None), ("hard class", block.hard, HARD, "//")):
+        places = [i for i, c in enumerate(order) if c in members]
+        axis.bar(places, accuracy[order[places]], 0.8, label=name, color=colour, hatch=hatch)
+    low, high = (100 * end for end in facts.band)
+    axis.axhspan(low, high, color=plot.OKABE_ITO["yellow"], alpha=0.45, zorder=0, label="thresholds that give this partition")
+    axis.axhline(threshold, color=plot.OKABE_ITO["black"], linewidth=1.1, label=f"hardness threshold, {threshold:.2f} %")
+    stated = paper.value("hardness_threshold") if metric == "one_vs_rest" else None
+    plot.paper_line(axis, stated, f"threshold, {paper.label}")
+    shown = [float(accuracy.min()), threshold, *([low] if block.hard else []), *([] if stated is None else [stated])]
+    span = max(100 - min(shown), 1.0)
+    axis.set_ylim(max(0.0, 100 - 1.15 * span), 100 + 0.03 * span)
+    axis.set_ylabel(f"{source}\n{metric.replace('_', '-')} (%)")
+    _class_axis(axis, names)
+    mark = f" ({scale.test_picked})" if scale.test_picked else ""
+    hard = ", ".join(names[c] for c in block.hard) or "none"
+    alt = f"Bars, one per class, from {accuracy.min():.1f} to {accuracy.max():.1f} %. Hard classes: {hard}. "
+    return plot.finish(
+        [axis],
+        f"{alt}The threshold is {threshold:.2f} %.",
+        1 if metric == "one_vs_rest" else 2,
+        source=source,
+        metric=metric,
+        mark=mark,
+    )
+
+
+def _class_axis(axis: Axes, names: list[str]) -> None:
+    axis.grid(visible=False, axis="x")
+    if len(names) > MANY:
+        axis.set(xticks=[], xlabel="classes, least accurate first")
+        return
+    short = [name if len(name) <= 12 else f"{name[:11]}\u2026" for name in names]
+    long = max(map(len, short)) > 2
+    axis.set_xticks(range(len(short)), short, rotation=60 if long else 0, ha="right" if long else "center")
+    if long:
+        axis.tick_params(axis="x", pad=1)
+    axis.set_xlabel("class")
+
+
+def figure_7(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Figure 7, for this run's one hardness threshold. A: hard classes after each block. B: share of test inputs classified at
+    each block. C: compute efficiency and memory overhead. D: test accuracy.{mark}"""
+    _, axes = plot.new_figure(2, 2, height=4.0)
+    _hard_classes(axes[0], facts, paper)
+    _exits(axes[1], facts)
+    if (share := paper.value("classified_at_block_2")) is not None and len(facts.results.built) > 1:
+        least = float(str(share).removeprefix("above "))
+        axes[1].plot([1], [least], "_", markersize=16, color=RED, label=f"{paper.label} (at least)")
+    ratios = [facts.summary["efficiency"][name] for name in ("compute", "memory_overhead")]
+    stated = [paper.value(name) for name in ("compute_efficiency", "inference_memory_overhead")]
+    plot.bars(axes[2], ["compute\nefficiency", "memory\noverhead"], ratios, 0.6, OWN)
+    for place, value in enumerate(stated):
+        plot.paper_mark(axes[2], place, value, paper.label)
+    axes[2].set(ylim=(0, 1.15 * max(value for value in ratios + stated if value is not None)), ylabel="ratio to end-to-end")
+    accuracy = 100 * facts.accuracy("bloctrain")
+    plot.bars(axes[3], ["BlocTrain"], [accuracy], 0.5, OWN)
+    axes[3].set(xlim=(-0.7, 0.7), ylim=(0, 105), ylabel="test accuracy (%)")
+    plot.paper_line(axes[3], paper.value("accuracy_bloctrain"), paper.label)
+    alt = f"{_exits_text(facts)} Compute efficiency {ratios[0]:.2f}, accuracy {accuracy:.1f} %."
+    return plot.finish(axes, alt, mark=_mark(facts))
+
+
+def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Figure 9, drawn for this run's network. A: hard classes after each block. B: test accuracy of the network up to each block.
+    C: share of test inputs classified at each block.{mark}"""
+    _, axes = plot.new_figure(3, 1, height=5.2)
+    _hard_classes(axes[0], facts, paper)
+    depths = {key: 100 * value for key, value in facts.by_depth("bloctrain").items()}
+    axes[1].plot(list(depths), list(depths.values()), "o-", color=OWN)
+    axes[1].set_ylabel("test accuracy (%)")
+    axes[1].margins(x=0.15, y=0.2)
+    plot.paper_line(axes[1], paper.value("accuracy_bloctrain"), f"{paper.label}, full depth", ":")
+    _exits(axes[2], facts)
+    axes[2].set_xlabel("block")
+    words = ", ".join(f"{key} {value:.1f} %" for key, value in depths.items())
+    return plot.finish(axes, f"Accuracy by block: {words}. {_exits_text(facts)}", mark=_mark(facts))
+
+
+def figure_10c(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
+    keys = list(facts.results.params.blocks)
+    left = dict(zip(BLOCK_WISE, (facts.results.exits, facts.results.base_exits), strict=True))
+    series = {method: _shares(exits["exit_block"], len(keys)) for method, exits in left.items()}
+    _, (axis,) = plot.new_figure()
+    plot.grouped_bars(axis, keys, series, "{:.1f}")
+    axis.set(ylabel="inputs classified (%)", xlabel="block", ylim=(0, 110))
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts))
+
+
+def _hard_classes(axis: Axes, facts: Facts, paper: Reference) -> None:
+    """Hard classes after each block built; the paper's number where it states one."""
+    built = facts.results.built
+    plot.bars(axis, [block.key for block in built], [len(block.hard) for block in built], 0.6, HARD)
+    axis.set(ylabel="hard classes", ylim=(0, max(1, len(facts.results.class_names))))
+    first = paper.value("hard_classes_after_block_1") or paper.value("hard_classes_block_3")
+    for place, value in enumerate([first, paper.value("hard_classes_block_4")][: len(built)]):
+        plot.paper_mark(axis, place, value if isinstance(value, int) else None, paper.label)
+
+
+def _exits(axis: Axes, facts: Facts) -> None:
+    """Percent of test inputs classified at each block of BlocTrain."""
+    keys = [block.key for block in facts.results.built]
+    plot.bars(axis, keys, _shares(facts.results.exits["exit_block"], len(keys)), 0.6, OWN, "{:.1f}")
+    axis.set(ylabel="inputs classified (%)", ylim=(0, 112))
+
+
+def _shares(exit_block: np.ndarray, blocks: int) -> list[float]:
+    """Percent of images that left at block 1, 2, ... `blocks`."""
+    return [float(100 * np.mean(exit_block == position)) for position in range(1, blocks + 1)]
+
+
+def _mark(facts: Facts) -> str:
+    return f" {facts.own.scale.test_picked.capitalize()}." if facts.own.scale.test_picked else ""
+
+
+def _exits_text(facts: Facts) -> str:
+    return f"Inputs classified: {', '.join(f'{key} {100 * share:.1f} %' for key, share in facts.summary['exits'].items())}."

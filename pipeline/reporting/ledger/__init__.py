@@ -1,0 +1,1 @@
+"""Published experiments: how an entry is stored, read, checked and made."""

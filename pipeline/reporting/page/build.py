@@ -1,0 +1,87 @@
+"""reports/report.html: one self-contained page of the tables, the figures, the checks and example images."""
+
+import json
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pipeline.analysis.table import Table, cell_text, heading
+from pipeline.base.files import missing, read_arrays, read_json
+from pipeline.base.folders import METHODS, Folders
+from pipeline.base.machine import commit_or_modified, package_versions
+from pipeline.reporting.claims.facts import Facts
+from pipeline.reporting.figures.all import CAPTIONS
+from pipeline.reporting.ledger.entry import VERDICTS
+from pipeline.reporting.page.samples import SHOWN, png_uri, sample_groups
+from pipeline.reporting.tables import build_tables, hardness_threshold
+from pipeline.reporting.validation import check_all, checks_table
+
+SECTIONS = {
+    "run": "What was run", "result": "Result", "claims": "Claim by claim", "tables": "Accuracy tables", "figures": "Figures",
+    "classes": "Easy and hard classes", "examples": "Example images", "curves": "Training curves", "cost": "Cost",
+    "checks": "Checks", "provenance": "Provenance",
+}  # fmt: skip
+COLOURS = {verdict: verdict.replace(" ", "-") for verdict in VERDICTS} | {"ok": "reproduced", "FAILS": "not-reproduced"}
+UNSTATED: Any = {"data": {"path"}, "expectations": True}
+"""Parameters left off the page: paths, and what stands in the checks."""
+
+
+def build_page(facts: Facts) -> str:
+    """The page as HTML; the same bytes for the same inputs, code version and packages.
+
+    Raises:
+        UserError: a figure, the test images or another file is missing.
+    """
+    results, folders, tables = facts.results, facts.results.folders, {table.name: table for table in build_tables(facts)}
+    claims: dict[bool, list[Any]] = {True: [], False: []}
+    for row in tables["claims"].rows:
+        claims[bool(row[tables["claims"].columns.index("scale")])].append(row)
+    images, keys = read_arrays(folders.prepared / "test.npz")["images"], [block.key for block in results.built]
+    digests = [[split, results.images(split), digest] for split, digest in results.manifest["sha256_of_pixels"].items()]
+    loader = PackageLoader("pipeline.reporting.page", ".")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(heading=heading, text=cell_text, breakable=_breakable, percent=lambda v: f"{100 * v:.1f}\u00a0%")
+    environment.globals.update(vars(results) | vars(facts), sections=SECTIONS, colours=COLOURS, shown=SHOWN, tables=tables)
+    return environment.get_template("report.html.j2").render(
+        scale=facts.own.scale, hardness_threshold=hardness_threshold(facts), sentence=_sentence(facts), figures=_figures(folders),
+        versions=package_versions(), commit=commit_or_modified(folders.root),
+        tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
+        untested=Table("claims", "Entries that no experiment of ours tests", tables["claims"].columns, claims[False]),
+        counts=", ".join(f"{verdict} {sum(verdict in row for row in claims[True])}" for verdict in VERDICTS),
+        groups=sample_groups(images, results.exits, keys, results.blocks[0].hard, results.class_names),
+        checks=checks_table(check_all(results.params.expectations, facts.summary)),
+        digests=Table("digests", "Digests of the data", ("split", "images", "digest"), digests),
+        parameters=json.dumps(results.params.model_dump(exclude=UNSTATED), indent=2),
+    )  # fmt: skip
+
+
+def _sentence(facts: Facts) -> str:
+    """What came out, in one sentence."""
+    scale, efficiency, left = facts.own.scale, facts.summary["efficiency"], 100 * facts.summary["exits"].get("b1", 0.0)
+    own, base, whole = (f"{100 * facts.accuracy(method):.1f} %" for method in METHODS)
+    return (
+        f"With {facts.summary['depth']} of {scale.blocks} blocks built, BlocTrain reached {own} test accuracy on {scale.data} "
+        f"(BlocTrain-base {base}, end-to-end {whole}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end "
+        f"over own, counted), measured speed-up {efficiency['measured_speedup']:.2f}; {left:.1f} % of the test images left at "
+        "block 1."
+    )
+
+
+def _breakable(name: str) -> Markup:
+    """A claim's id that may be broken over lines after its dots and underscores."""
+    return Markup(str(escape(name)).replace(".", ".<wbr>").replace("_", "_<wbr>"))
+
+
+def _figures(folders: Folders) -> list[dict[str, str]]:
+    """Name, picture, caption and alternative text of each figure: the paper's by number, then the others."""
+    folder, pictures = folders.reports / "figures", []
+    texts = read_json(folder / CAPTIONS)
+    for name in sorted(
+        texts, key=lambda name: (not name.startswith("figure_"), int("0" + "".join(filter(str.isdigit, name))), name)
+    ):
+        path = folder / f"{name}.png"
+        if not path.is_file():
+            raise missing(path)
+        pictures.append({"name": name, "uri": png_uri(path.read_bytes()), **texts[name]})
+    return pictures
