@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tools.imports import ROOT
 
 SCRIPTS = {"predict.py": "howto-predict.md", "train_block.py": "howto-train.md", "own_layer.py": "howto-layer.md"}

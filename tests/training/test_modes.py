@@ -1,12 +1,12 @@
 """Cached features and recomputed ones: the same spikes, so the same training."""
 
 import pytest
+from pipeline.layout import base_folder, block_folder
 from pipeline.partition.steps import hcd_step, partition_step
 from pipeline.training.outputs import forward_base, forward_block
 from safetensors.numpy import load_file
 
 from pipeline.data.prepare import prepare
-from pipeline.layout import base_folder, block_folder
 from pipeline.training.methods import train_base, train_block, train_end_to_end
 from stages.encode import main as encode
 
