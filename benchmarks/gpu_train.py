@@ -20,8 +20,8 @@ from pipeline.config import Params, load_params
 from pipeline.data.prepare import prepare
 from pipeline.data.prepared import load_prepared
 from pipeline.encoding.poisson import FIXED, fit_encoder
-from pipeline.inference.networks import stored_votes
 from pipeline.inference.params import thresholds
+from pipeline.inference.stored import stored_votes
 from pipeline.inference.sweep import accuracy_by_depth
 from pipeline.network.block import Trunk
 from pipeline.network.build import build_trunk

@@ -1,8 +1,9 @@
 """BlocTrain (Srinivasan and Roy 2021): block-wise training and early-exit inference of deep spiking networks.
 
 The packages follow the data flow, and imports point back along it only: base -> data -> encoding -> neuron -> engine ->
-network -> training -> partition -> inference -> accounting -> predict -> config -> reporting. Each package owns the parameters
-that it reads (its params.py), and config puts all of them together. Spike trains are `[T, B, C, H, W]`, time-major, everywhere.
+network -> training -> partition -> inference -> accounting -> predict -> config -> analysis -> reporting. Each package owns the
+parameters that it reads (its params.py), and config puts all of them together. Spike trains are `[T, B, C, H, W]`, time-major,
+everywhere.
 
 `Run(folder)` loads a finished run and predicts with it.
 """

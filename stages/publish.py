@@ -6,19 +6,19 @@ from pathlib import Path
 from pipeline.analysis.table import write_table
 from pipeline.base.folders import Folders
 from pipeline.base.machine import require_committed
-from pipeline.config import Params
+from pipeline.config import load_params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.claims.table import findings
 from pipeline.reporting.figures.all import draw_figures
 from pipeline.reporting.ledger.publish import publish
 from pipeline.reporting.tables import build_tables
 from pipeline.reporting.validation import check_all, write_checks
-from stages.command import run_stage
+from stages.stage import guard
 
 
-def main(params: Params, folders: Folders) -> None:
+def main(folders: Folders) -> None:
     """Raises UserError for what is not committed, out of date or missing."""
-    commit = require_committed(folders.root)
+    commit, params = require_committed(folders.root), load_params(folders.params)
     facts = load_facts(params, folders)
     facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
 
@@ -33,4 +33,4 @@ def main(params: Params, folders: Folders) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(lambda params: main(params, Folders()), __doc__ or "")
+    guard(lambda: main(Folders()))

@@ -1,17 +1,26 @@
 """Write reports/report.html: the run, the claims, the figures and example images on one self-contained page."""
 
+from typing import Any
+
 from pipeline.base.files import write_text
 from pipeline.base.folders import Folders
-from pipeline.config import Params
+from pipeline.config import load_params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.page.build import build_page
-from stages.command import run_stage
+from stages.reports import EVERYTHING, RESULTS
+from stages.stage import Stage
+
+STAGE = Stage(
+    reads=EVERYTHING,
+    needs=[*RESULTS, "reports/summary.json", "reports/tables", "reports/figures", "reports/validation.json"],
+    outs=["reports/report.html"],
+)
 
 
-def main(params: Params, folders: Folders) -> None:
+def main(folders: Folders, _: Any) -> None:
     """Raises UserError where a result or a figure is missing."""
-    write_text(folders.reports / "report.html", build_page(load_facts(params, folders)))
+    write_text(folders.reports / "report.html", build_page(load_facts(load_params(folders.params), folders)))
 
 
 if __name__ == "__main__":
-    run_stage(lambda params: main(params, Folders()), __doc__ or "")
+    STAGE.run(main, __doc__)

@@ -1,17 +1,27 @@
 """Write reports/summary.json and reports/tables/: the paper's tables, this run's, and the claims one by one."""
 
+from typing import Any
+
 from pipeline.analysis.table import write_table
 from pipeline.base.files import atomic_folder, write_json
 from pipeline.base.folders import Folders
-from pipeline.config import Params
+from pipeline.config import load_params
 from pipeline.reporting.claims.facts import load_facts
 from pipeline.reporting.tables import build_tables
-from stages.command import run_stage
+from stages.reports import EVERYTHING, RESULTS
+from stages.stage import Stage
+
+STAGE = Stage(
+    reads=EVERYTHING,
+    needs=RESULTS,
+    metrics=[{"reports/summary.json": {"cache": False}}],
+    outs=[{"reports/tables": {"cache": False}}],
+)
 
 
-def main(params: Params, folders: Folders) -> None:
+def main(folders: Folders, _: Any) -> None:
     """Raises UserError where a result is missing."""
-    facts = load_facts(params, folders)
+    facts = load_facts(load_params(folders.params), folders)
     with atomic_folder(folders.reports / "tables") as folder:
         for table in build_tables(facts):
             write_table(folder, table)
@@ -19,4 +29,4 @@ def main(params: Params, folders: Folders) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(lambda params: main(params, Folders()), __doc__ or "")
+    STAGE.run(main, __doc__)

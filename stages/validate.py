@@ -7,17 +7,25 @@ counted again from its predictions.
 
 import argparse
 import sys
+from typing import Any
 
 from pipeline.analysis.table import markdown
 from pipeline.base.files import read_json
 from pipeline.base.folders import Folders
-from pipeline.config import Params, load_params
+from pipeline.base.parameters import load_parameters
+from pipeline.config.expectation import Expectation
 from pipeline.reporting.ledger.entry import check_entry, load_ledger
 from pipeline.reporting.validation import check_all, checks_table, write_checks
-from stages.command import _guard
+from stages.stage import Stage, guard
+
+STAGE = Stage(
+    reads={"expectations": list[Expectation]},
+    needs=["reports/summary.json"],
+    outs=[{"reports/validation.md": {"cache": False}}, {"reports/validation.json": {"cache": False}}],
+)
 
 
-def main(params: Params, folders: Folders, strict: bool = False) -> None:
+def main(folders: Folders, params: Any, strict: bool = False) -> None:
     """Raises UserError where the summary is missing; exits with 1 where `strict` finds a failure."""
     checks = check_all(params.expectations, read_json(folders.reports / "summary.json"))
     if not strict:
@@ -47,4 +55,8 @@ if __name__ == "__main__":
     parser.add_argument("--published", action="store_true", help="check the ledger instead, strictly")
     arguments = parser.parse_args()
     here = Folders()
-    _guard(lambda: check_ledger(here) if arguments.published else main(load_params(here.params), here, arguments.strict))
+
+    def check() -> None:
+        main(here, load_parameters(here.params, STAGE.reads), arguments.strict)
+
+    guard(lambda: check_ledger(here) if arguments.published else check())

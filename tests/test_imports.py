@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 
 from tools.imports import ROOT, direct
+from tools.rooms import FLOW
 
-FLOW = (
-    "config", "data", "encoding", "neuron", "network", "training", "partition", "inference", "accounting", "reporting",
-)  # fmt: skip
-BASE = {"errors.py", "files.py", "layout.py", "seeding.py", "__init__.py"}
+BASE = {"__init__.py"}
 
 
 def place(path: Path) -> int:

@@ -6,6 +6,7 @@ column. Imports point back along the flow, so every dot lies left of the diagona
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -15,10 +16,10 @@ from tools.imports import ROOT, direct
 
 FLOW = (
     "base", "data", "encoding", "neuron", "engine", "network", "training", "partition", "inference", "accounting", "predict",
-    "config", "reporting",
+    "config", "analysis", "reporting",
 )  # fmt: skip
 PICTURE = ROOT / "docs" / "rooms.svg"
-STYLE = {"font.family": "DejaVu Sans", "font.size": 8, "svg.hashsalt": "rooms", "svg.fonttype": "none"}
+STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 8, "svg.hashsalt": "rooms", "svg.fonttype": "none"}
 BLUE, GREY = "#0072B2", "#dddddd"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipeline.accounting.inference_cost import Cost, end_to_end_cost, exit_costs
 from pipeline.base.folders import Folders
 from pipeline.data.prepared import Manifest
-from pipeline.inference.networks import built_keys
+from pipeline.inference.stored import built_keys
 from pipeline.network.params import NetworkSections
 from pipeline.network.plan import BlockPlan, Shape, plan_blocks
 from pipeline.training.assignment import has_detector, load_assignment

@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pipeline.base.sections import Section
+from pipeline.config.expectation import Expectation
 from pipeline.data.params import DataParams
 from pipeline.encoding.params import EncodingParams
 from pipeline.inference.params import InferenceParams
 from pipeline.network.params import BlockParams, NetworkParams, PoolLayer
 from pipeline.neuron.params import NeuronParams
 from pipeline.partition.params import PartitionParams
-from pipeline.reporting.params import Expectation
 from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams, TrainingParams
 
 

@@ -12,9 +12,10 @@ from pipeline.encoding.poisson import FIXED
 from pipeline.inference.collected import check_digests
 from pipeline.inference.exits_file import exits_path, save_exits
 from pipeline.inference.latency import measure_alternating, speedups
-from pipeline.inference.networks import load_end_to_end, load_exit_blocks, stored_votes
+from pipeline.inference.networks import load_end_to_end, load_exit_blocks
 from pipeline.inference.params import InferenceParams, thresholds
 from pipeline.inference.runner import ConditionalRunner
+from pipeline.inference.stored import stored_votes
 from pipeline.inference.sweep import accuracy_by_depth, sweep
 from pipeline.inference.synaptic import synaptic_operations
 from pipeline.network.walk import Bundle

@@ -1,26 +1,19 @@
 """The trained networks of one run, as inference sees them: blocks that images leave at."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 
-from pipeline.base.folders import Folders
+from pipeline.inference.stored import built_keys
 from pipeline.network.block import Block
-from pipeline.network.params import Blocks, chain_to
+from pipeline.network.params import chain_to
 from pipeline.partition.exit_rule import BlockVote
-from pipeline.partition.votes import load_vote, vote_without_images
+from pipeline.partition.votes import vote_without_images
 from pipeline.training.assignment import has_detector, load_assignment
 from pipeline.training.context import Context
-from pipeline.training.stored import WEIGHTS, load_outputs
+from pipeline.training.stored import WEIGHTS
 from pipeline.training.weights import load_into, load_weights
-
-
-class HasBlocks(Protocol):
-    """Parameters that tell the blocks."""
-
-    blocks: Blocks
 
 
 @dataclass(frozen=True)
@@ -29,21 +22,6 @@ class ExitBlock:
 
     block: Block
     vote: BlockVote
-
-
-def built_keys(folders: Folders, blocks: Blocks) -> list[str]:
-    """The blocks of BlocTrain that were built, from the first on."""
-    return [key for key, block in blocks.items() if load_assignment(folders.block(block.prev)).build]
-
-
-def stored_votes(folders: Folders, params: HasBlocks, method: str, split: str) -> tuple[list[BlockVote], np.ndarray]:
-    """Stored outputs of every built block (every block, for BlocTrain-base) on a split, and the labels int64 `[n]`."""
-    blocks = params.blocks
-    if method == "bloctrain":
-        loaded = [load_vote(folders, key, blocks[key].prev, split) for key in built_keys(folders, blocks)]
-        return [vote for vote, _ in loaded], loaded[0][1]
-    outputs = [load_outputs(folders.block(key, method), split) for key in blocks]
-    return [BlockVote(one.logits, one.classes) for one in outputs], outputs[0].label
 
 
 def load_exit_blocks(context: Context, method: str) -> list[ExitBlock]:

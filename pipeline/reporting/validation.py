@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.analysis.table import Table, markdown
 from pipeline.base.files import write_json, write_text
-from pipeline.reporting.params import Expectation
+from pipeline.config.expectation import Expectation
 from pipeline.reporting.summary import look_up
 
 NAME = "validation"

@@ -144,8 +144,10 @@ def test_residual_unit_end(engine, dtype, neuron, generator, stride):
 def test_three_inputs(engine, dtype, neuron, generator):
     """A unit's end with a residual input: three convolutions into one layer. Every engine goes the dense way, and the compiled
     kernels, which add two currents as they scan, are given the rounded sum of the first two."""
-    tensors = [spikes(generator, 6, 8, 8), weight(generator, 6, 6, 3, 3), spikes(generator, 4, 8, 8),
-               weight(generator, 6, 4, 1, 1), spikes(generator, 3, 15, 15, signed=True), weight(generator, 6, 3, 1, 1)]  # fmt: skip
+    tensors = [
+        spikes(generator, 6, 8, 8), weight(generator, 6, 6, 3, 3), spikes(generator, 4, 8, 8), weight(generator, 6, 4, 1, 1),
+        spikes(generator, 3, 15, 15, signed=True), weight(generator, 6, 3, 1, 1),
+    ]  # fmt: skip
     strides, kinds = (1, 1, 2), ("spikes", "spikes", "signed")
 
     def reference(*tensors):

@@ -17,7 +17,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.files import damaged, read_arrays, read_json, read_table
 from pipeline.base.folders import METHODS
 from pipeline.base.yaml_file import validate
-from pipeline.reporting.params import Expectation
+from pipeline.config.expectation import Expectation
 from pipeline.reporting.results import Results, Row
 from pipeline.reporting.scale import Scale, scale_of
 from pipeline.reporting.validation import check_all

@@ -25,7 +25,7 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
     """
     folders, params = results.folders, results.params
     theta, classes = params.inference.theta_conf, len(results.class_names)
-    arrays = predictions(folders, params.blocks, len(results.built), theta, classes)
+    arrays = predictions(folders, params, theta, classes)
     if differences := check_predictions(entry, arrays):
         raise UserError(differences[0])
     provenance = {

@@ -1,4 +1,4 @@
-"""The section `expectations`: the numbers that a run must reproduce."""
+"""The section `expectations`: the numbers that a run must reproduce, which `validate` checks."""
 
 from __future__ import annotations
 
