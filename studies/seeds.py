@@ -72,7 +72,7 @@ def expectations(table: pd.DataFrame) -> str:
     rows = []
     for metric, row in table.iterrows():
         if str(metric).startswith(("accuracy", "efficiency")) and row["std"] > 1e-6:
-            runs = int(counts[metric])
+            runs = int(counts[str(metric)])
             width = float(t.ppf((1 + COVERAGE) / 2, runs - 1)) * sqrt(1 + 1 / runs)
             low = floor((row["mean"] - width * row["std"]) * 1e4) / 1e4
             high = ceil((row["mean"] + width * row["std"]) * 1e4) / 1e4

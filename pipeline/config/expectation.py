@@ -15,7 +15,9 @@ class Expectation(Section):
     metric: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")]
     """Dotted path into reports/summary.json."""
     min: Finite | None = None
+    """Lower end of the band; none where it is open."""
     max: Finite | None = None
+    """Upper end of the band; none where it is open."""
     source: Annotated[str, Field(min_length=1)]
     """Where the band comes from."""
 

@@ -26,6 +26,7 @@ class ConvLayer(Section):
     """3x3 convolution and LIF neurons."""
 
     kind: Literal["conv"]
+    """A convolution."""
     channels: Count
     """Output channels."""
     stride: Stride = 1
@@ -36,6 +37,7 @@ class PoolLayer(Section):
     """Average pooling into integrate-and-fire neurons."""
 
     kind: Literal["pool"]
+    """Pooling."""
     size: Annotated[int, Field(ge=2)]
     """Side of the squares that are averaged. Unit: pixels."""
 
@@ -44,6 +46,7 @@ class ResidualLayer(Section):
     """conv3x3, LIF, conv3x3 (stride) plus a 1x1 shortcut from the unit's input, LIF."""
 
     kind: Literal["residual"]
+    """A residual unit."""
     channels: Count
     """Output channels of both convolutions."""
     stride: Stride = 1

@@ -1,10 +1,11 @@
 """Algorithm 3 for one block: add up the logits, decide who leaves here and with which prediction."""
 
+import functools
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class BlockVote:
         return self.on(self.logits[rows], hcd)
 
 
+def softmax(sums: np.ndarray) -> np.ndarray:
+    """Softmax over the classes, float32 `[n, K]`.
+
+    Classes are added up one after the other: numpy's own order of sums depends on n, and an image's probability must not depend
+    on how many others are decided with it.
+    """
+    shifted = np.exp(sums.astype(np.float32) - sums.max(axis=1, keepdims=True))
+    return shifted / functools.reduce(np.add, shifted.T)[:, None]
+
+
 class Decision(NamedTuple):
     """Of n images at one block: who leaves, bool `[n]`; the prediction int64 `[n]`, a dataset class; the confidence float32
     `[n]`, their largest class probability; and hard_probability float32 `[n]`, the HCD's, NaN where there is none."""
@@ -50,8 +61,7 @@ def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: boo
         last: whether every image leaves here.
     """
     running[:, vote.classes] += vote.logits
-    sums = np.ascontiguousarray(running[:, vote.classes], dtype=np.float32)  # else numpy's order of sums depends on n
-    probability = softmax(sums, axis=1)
+    probability = softmax(running[:, vote.classes])
     best = probability.argmax(axis=1)
     prediction = vote.classes[best]
     confidence = probability[np.arange(len(best)), best]

@@ -1,9 +1,13 @@
-"""Errors of a stage as one line."""
+"""A stage gives its function what it stated, and ends with one line where a user can mend something."""
 
 import pytest
 import torch
 import yaml
-from stages.command import run_stage
+
+from pipeline.config import Params
+from pipeline.partition.params import PartitionParams
+from stages.stage import Stage
+from tools.dvc_yaml import ORDER, entry
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +18,43 @@ def _digits(folder, make_content, monkeypatch):
 
 def test_too_little_memory_for_torch_is_one_line():
     with pytest.raises(SystemExit, match=r"^error: not enough memory; make compute\.micro_batch"):
-        run_stage(lambda params: torch.empty(2**60), "a stage")
+        Stage().run(lambda folders, params: torch.empty(2**60), "a stage")
 
 
 def test_other_errors_of_torch_are_not_hidden():
     with pytest.raises(RuntimeError, match="size of tensor"):
-        run_stage(lambda params: torch.zeros(2) + torch.zeros(3), "a stage")
+        Stage().run(lambda folders, params: torch.zeros(2) + torch.zeros(3), "a stage")
+
+
+def test_a_stage_gets_what_it_stated_and_nothing_else():
+    found = []
+    Stage(reads={"seed": int, "partition": PartitionParams}).run(lambda folders, params: found.append(params), "a stage")
+    assert found[0].seed == 0
+    assert isinstance(found[0].partition, PartitionParams)
+    with pytest.raises(AttributeError, match="does not state that it reads compute"):
+        _ = found[0].compute
+
+
+@pytest.mark.parametrize("given", [["b1"], []])
+def test_a_stage_per_block_takes_its_key_from_dvc_or_the_command(given, monkeypatch):
+    found = []
+    monkeypatch.setattr("sys.argv", ["stage", *given])
+    monkeypatch.setenv("DVC_STAGE", "some_stage@b1")
+    Stage(per_block=True).run(lambda folders, params, key: found.append(key), "a stage")
+    assert found == ["b1"]
+
+
+@pytest.mark.parametrize("given", ["b0", "encoder", "b1;ls", ""])
+def test_a_key_that_is_none_is_one_line(given, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["stage", given])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    with pytest.raises(SystemExit, match="^error: params.yaml: blocks has no"):
+        Stage(per_block=True).run(lambda *_: None, "a stage")
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_what_a_stage_reads_is_a_parameter(name):
+    for path in (path for path in entry(name).get("do", entry(name)).get("params", []) if isinstance(path, str)):
+        section, _, field = path.partition(".")
+        kind = Params.model_fields[section].annotation
+        assert not field or field == "${key}" or field in kind.model_fields, path

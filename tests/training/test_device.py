@@ -1,8 +1,6 @@
 import pytest
 import torch
-from pipeline.neuron.precision import spike_dtype
-
-from pipeline.training.device import make_fabric
+from pipeline.training.device import make_fabric, open_compute
 from pipeline.training.params import ComputeParams
 
 
@@ -25,4 +23,4 @@ def test_auto_is_the_cpu_where_there_is_no_cuda(monkeypatch):
 
 @pytest.mark.parametrize(("precision", "dtype"), [("32", torch.float32), ("bf16", torch.bfloat16)])
 def test_spike_dtype(precision, dtype):
-    assert spike_dtype(ComputeParams(precision=precision)) == dtype
+    assert open_compute(ComputeParams(device="cpu", precision=precision)).dtype == dtype

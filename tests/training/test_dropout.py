@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from networks import build_block
+from networks import build_block, compute_of
 from quadrants import CLASSES, training_set
 
 from pipeline.base.errors import UserError
 from pipeline.base.seeding import numpy_generator
 from pipeline.network.block import Dropout
-from pipeline.training.device import make_fabric
 from pipeline.training.dropout import dropped, keep_mask
-from pipeline.training.loop import _dropout, _plan, accumulate
+from pipeline.training.loop import Job, _dropout, _plan, accumulate
 
 
 def test_a_mask_belongs_to_its_row_and_purpose():
@@ -31,7 +30,7 @@ def test_currents_count_for_the_share_that_the_masks_drop(make_params):
     params, part = make_params({"training.dropout": 0.2}), training_set(8)
     block = build_block(params, ["b1"], 1, CLASSES, False, "b1")
     (micro,) = _plan([part], 8, 8, numpy_generator(0), 0, 1)
-    assert _dropout(make_fabric(params.compute), params, block, micro, "b1", 0).share == dropped(0.2)
+    assert _dropout(Job(compute_of(params), params.training, block, "b1", 0), micro, 0).share == dropped(0.2)
 
 
 @pytest.mark.parametrize("kernel", ["reference", "lean", "fused", "events"])
@@ -63,12 +62,12 @@ def test_kept_spikes_count_for_the_dropped_ones(kernel, hidden, make_params):
 
 def test_the_micro_batch_does_not_change_the_masks(make_params):
     params, part = make_params({"training.dropout": 0.5}), training_set(24)
-    fabric, gradients = make_fabric(params.compute), []
+    compute, gradients = compute_of(params), []
     for size in (24, 5):
         block = build_block(params, ["b1"], 1, CLASSES, False, "b1")
         for micro in _plan([part], 24, size, numpy_generator(0), 0, 1):
-            dropout = _dropout(fabric, params, block, micro, "b1", 0)
+            dropout = _dropout(Job(compute, params.training, block, "b1", 0), micro, 0)
             assert dropout is not None and not dropout.mask.all()
-            accumulate(fabric, params, block, micro, micro.read(0), dropout)
+            accumulate(compute, block, micro, micro.read(0), dropout)
         gradients.append(torch.cat([weight.grad.flatten() for weight in block.parameters()]))
     assert ((gradients[1] - gradients[0]).norm() / gradients[0].norm()).item() < 1e-6

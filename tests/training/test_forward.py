@@ -6,8 +6,10 @@ from networks import build_block
 from pipeline.data.prepared import Prepared
 from pipeline.encoding.poisson import FIXED, Encoder
 from pipeline.training.assignment import class_rows
+from pipeline.training.device import open_compute
 from pipeline.training.feed import EncodedFeed
 from pipeline.training.forward import forward_chunks, to_host
+from pipeline.training.params import ComputeParams
 from pipeline.training.weights import load_into, save_weights
 
 
@@ -18,7 +20,8 @@ def feed():
 
 
 def run(block, feed, rows, chunk=4):
-    return [*forward_chunks(block, feed, np.array(rows), FIXED, chunk, torch.device("cpu"), torch.float32)]
+    compute = open_compute(ComputeParams(device="cpu", micro_batch=chunk, kernel="reference"))
+    return [*forward_chunks(compute, block, feed, np.array(rows), FIXED)]
 
 
 def test_chunks_cover_the_rows_in_order(feed, make_params):
@@ -42,7 +45,7 @@ def test_an_image_gives_the_same_bits_in_any_company(feed, make_params):
 def test_every_chunk_is_filled_up_to_one_size(feed, make_params):
     # Kernels may choose another order of additions for another batch size, so the network must never see one.
     block, seen = build_block(make_params(), ["b1"], 1, 5, False, "b1"), []
-    block.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    block.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]["b0"].clone()))
     run(block, feed, range(13))
     assert [spikes.shape[1] for spikes in seen] == [4, 4, 4, 4]
     assert not seen[-1][:, 1:].any()

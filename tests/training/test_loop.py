@@ -1,12 +1,13 @@
+import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
-from networks import build_block
+from networks import build_block, compute_of
 from quadrants import CLASSES, training_set
 
 from pipeline.base.seeding import numpy_generator
-from pipeline.training.device import make_fabric
 from pipeline.training.loop import HISTORY, _decay, _plan, accumulate, fit
 from pipeline.training.resume import Checkpoint
 
@@ -54,7 +55,7 @@ def test_a_process_without_images_in_a_batch_still_takes_part():
     _, plans = plan((9,), 8, 4, 2)  # the last batch holds one image
     assert [len(micro.positions) for micro in plans[1]] == [4, 0]
     assert plans[1][-1].ends_batch
-    assert plans[1][-1].read(0).shape == (0, 4, 8, 8, 1)
+    assert plans[1][-1].read(0)["b0"].shape == (0, 4, 8, 8, 1)
 
 
 def test_order_differs_by_epoch_and_name_and_mixes_the_parts():
@@ -74,11 +75,11 @@ def test_order_differs_by_epoch_and_name_and_mixes_the_parts():
 
 
 def gradient(params, part, micro_size, batch_size=24):
-    fabric = make_fabric(params.compute)
+    compute = compute_of(params)
     block = build_block(params, ["b1"], 1, CLASSES, part.hard is not None, "b1")
     sums = torch.zeros(3, dtype=torch.float64)
     for micro in _plan([part], batch_size, micro_size, numpy_generator(0), 0, 1):
-        sums += accumulate(fabric, params, block, micro, micro.read(0))
+        sums += accumulate(compute, block, micro, micro.read(0))
     return torch.cat([weight.grad.flatten() for weight in block.parameters()]), sums
 
 
@@ -116,8 +117,8 @@ def test_decay(schedule, expected):
 
 def train(params, digest, parts, validate=None, seed_name="b1"):
     block = build_block(params, ["b1"], 1, CLASSES, parts[0].hard is not None, "b1")
-    with Checkpoint(digest) as checkpoint:
-        history = fit(make_fabric(params.compute), params, block, parts, seed_name, 0.01, checkpoint, validate)
+    with Checkpoint(Path(".resume"), digest) as checkpoint:
+        history = fit(compute_of(params), params.training, block, parts, seed_name, 0.01, params.seed, checkpoint, validate)
     return block.state_dict(), history
 
 
@@ -228,3 +229,24 @@ def test_history_names_the_losses(folder, make_params):
     assert row["loss"] == pytest.approx(row["class_loss"] + row["hcd_loss"])
     assert row["validation_accuracy"] == 0.25
     assert row["learning_rate"] == 0.01
+
+
+def test_a_training_ends_after_the_epoch_in_which_its_deadline_passes(make_params):
+    params, part = make_params({"training.epochs": 5}), training_set(30)
+    block = build_block(params, ["b1"], 1, CLASSES, False, "b1")
+    common = compute_of(params), params.training, block, [part], "b1", 0.01, 0
+    assert len(fit(*common, deadline=time.monotonic())) == 1
+    assert len(fit(*common, deadline=time.monotonic() + 3600)) == 5
+
+
+def test_every_epoch_trains_in_training_mode(make_params):
+    params, part = make_params({"training.epochs": 3}), training_set(30)
+    block, modes = build_block(params, ["b1"], 1, CLASSES, False, "b1"), []
+    block.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+
+    def validate(trained):
+        trained.eval()  # as an evaluation might leave it
+        return 0.0
+
+    fit(compute_of(params), params.training, block, [part], "b1", 0.01, 0, validate=validate)
+    assert modes and all(modes)

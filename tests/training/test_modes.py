@@ -1,29 +1,35 @@
 """Cached features and recomputed ones: the same spikes, so the same training."""
 
 import pytest
-from pipeline.layout import base_folder, block_folder
-from pipeline.partition.steps import hcd_step, partition_step
-from pipeline.training.outputs import forward_base, forward_block
 from safetensors.numpy import load_file
 
+from pipeline.base.folders import Folders
 from pipeline.data.prepare import prepare
-from pipeline.training.methods import train_base, train_block, train_end_to_end
-from stages.encode import main as encode
+from pipeline.encoding.encode_stage import encode_stage
+from pipeline.partition.detector_stage import detector_stage
+from pipeline.partition.partition_stage import partition_stage
+from pipeline.partition.start_stage import start_stage
+from pipeline.training.forward_stages import forward_base, forward_block
+from pipeline.training.methods import train_base, train_block
+
+HERE = Folders()
 
 
-class KilledError(Exception):
-    pass
+def begin(params):
+    prepare(params.data, params.seed, HERE.prepared, HERE.raw)
+    encode_stage(HERE, params.encoding, params.seed)
+    start_stage(HERE)
 
 
 def run_two_blocks(params):
-    prepare(params.data, params.seed)
-    encode(params)
-    for key in ("b1", "b2"):
-        train_block(params, key)
-        forward_block(params, key)
-        hcd_step(params, key)
-        partition_step(params, key)
-        train_base(params, key, then=forward_base)
+    begin(params)
+    for key, prev in (("b1", "b0"), ("b2", "b1")):
+        train_block(HERE, params, key)
+        forward_block(HERE, params, key)
+        detector_stage(HERE, params, key, prev)
+        partition_stage(HERE, params, key, prev)
+        train_base(HERE, params, key)
+        forward_base(HERE, params, key)
 
 
 @pytest.mark.parametrize("augmentation", ["none", "flip", "crop_flip"])
@@ -37,9 +43,9 @@ def test_with_a_realisation_per_epoch_both_modes_agree(folder, make_params, monk
         (folder / mode).mkdir()
         monkeypatch.chdir(folder / mode)
         run_two_blocks(make_params(changes | {"features.mode": mode, "features.realisations": 2}))
-        assert (block_folder("b1") / "features" / "prefix.safetensors").exists() == (mode == "recompute")
-        assert (block_folder("b1") / "features" / "train_r1.npy").exists() == (mode == "cached")
-        found[mode] = [load_file(of("b2") / "block.safetensors") for of in (block_folder, base_folder)]
+        assert (HERE.block("b1") / "features" / "prefix.safetensors").exists() == (mode == "recompute")
+        assert (HERE.block("b1") / "features" / "train_r1.npy").exists() == (mode == "cached")
+        found[mode] = [load_file(HERE.block("b2", method) / "block.safetensors") for method in ("bloctrain", "bloctrain_base")]
     for cached, recomputed in zip(found["cached"], found["recompute"], strict=True):
         assert cached.keys() == recomputed.keys()
         for name in cached:
@@ -53,31 +59,11 @@ def test_recomputed_features_train_in_bf16_with_every_engine(folder, make_params
         "partition.threshold.value": 1.0, "features.mode": "recompute", "compute.precision": "bf16", "compute.kernel": kernel,
     }  # fmt: skip
     run_two_blocks(make_params(changes))
-    assert (block_folder("b2") / "block.safetensors").exists()
-
-
-@pytest.mark.parametrize("train", [train_base, train_end_to_end])
-def test_a_stage_killed_after_its_training_does_not_train_again(train, folder, make_params, capfd):
-    params = make_params({"training.epochs": 1})
-    prepare(params.data, params.seed)
-    encode(params)
-
-    def killed(*_):
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        train(params, "b1", then=killed)
-    assert "epoch 1/1" in capfd.readouterr().out
-    finished = []
-    train(params, "b1", then=lambda *what: finished.append(what))
-    assert finished == [(params, "b1")]
-    assert "epoch 1/1" not in capfd.readouterr().out
-    assert not any((folder / ".resume").iterdir())
+    assert (HERE.block("b2") / "block.safetensors").exists()
 
 
 def test_missing_features_are_one_line(folder, make_params, refusal):
     params = make_params()
-    prepare(params.data, params.seed)
-    encode(params)
-    line = refusal(train_base, params, "b2", then=forward_base)
+    begin(params)
+    line = refusal(train_base, HERE, params, "b2")
     assert line.startswith("runs/b1/base/features: missing; run `dvc repro`")

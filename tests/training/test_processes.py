@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from tools.imports import ROOT
 
-STAGES = [("prepare",), ("encode",), ("train_block", "b1")]
+STAGES = [("prepare",), ("encode",), ("start",), ("train_block", "b1")]
 
 
 def trained(folder, content, devices):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from safetensors.torch import save_file
 
 from pipeline.training.resume import Checkpoint, training_digest
 
+ROOT = Path(".resume")
 HISTORY = [{"epoch": 1, "loss": 0.1 + 0.2, "hcd_loss": None}]
 
 
@@ -30,7 +32,7 @@ def same_state(a, b):
 def test_round_trip(folder):
     trained, optimizer = model(0)
     fresh, fresh_optimizer = model(1, steps=0)
-    with Checkpoint("x") as checkpoint:
+    with Checkpoint(ROOT, "x") as checkpoint:
         checkpoint.save(trained, optimizer, HISTORY)
         assert checkpoint.load(fresh, fresh_optimizer) == HISTORY
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), fresh.parameters(), strict=True))
@@ -44,20 +46,20 @@ def test_round_trip(folder):
 
 
 def test_nothing_to_resume_from(folder):
-    with Checkpoint("x") as checkpoint:
+    with Checkpoint(ROOT, "x") as checkpoint:
         assert checkpoint.load(*model(0)) == []
 
 
 def test_success_removes_the_folder_and_failure_keeps_it(folder):
     def fail():
-        with Checkpoint("x") as checkpoint:
+        with Checkpoint(ROOT, "x") as checkpoint:
             checkpoint.save(*model(0), HISTORY)
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
         fail()
     assert (folder / ".resume/x/checkpoint.safetensors").exists()
-    with Checkpoint("x") as checkpoint:
+    with Checkpoint(ROOT, "x") as checkpoint:
         assert checkpoint.load(*model(1, steps=0)) == HISTORY
     assert not (folder / ".resume/x").exists()
 
@@ -82,7 +84,7 @@ def without_history(path):
 def test_a_damaged_checkpoint_starts_over(spoil, folder, capsys):
     fresh, optimizer = model(1, steps=0)
     before = [weight.clone() for weight in fresh.parameters()]
-    with Checkpoint("x") as checkpoint:
+    with Checkpoint(ROOT, "x") as checkpoint:
         checkpoint.save(*model(0), HISTORY)
         spoil(checkpoint.path)
         assert checkpoint.load(fresh, optimizer) == []
@@ -95,12 +97,12 @@ def test_a_second_process_is_refused_until_the_first_ends(folder, refusal):
     hold = "import fcntl, sys; f = open('.resume/x/lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
-        line = refusal(Checkpoint("x").__enter__)
+        line = refusal(Checkpoint(ROOT, "x").__enter__)
         assert line.startswith(".resume/x: another process runs this very training")
-        with Checkpoint("y"):  # another training is not in the way
+        with Checkpoint(ROOT, "y"):  # another training is not in the way
             pass
         holder.kill()
-    with Checkpoint("x"):
+    with Checkpoint(ROOT, "x"):
         pass
 
 
@@ -122,7 +124,11 @@ def test_missing_dependency_is_one_line(tmp_path, refusal):
 @pytest.mark.parametrize("name", ["a.py", "a.cpp", "a.hpp"])
 def test_another_code_is_another_training(name, tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.training.resume.CODE", tmp_path)
-    (tmp_path / name).write_text("one")
+    for room in ("network", "reporting"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / name).write_text("one")
     before = training_digest({}, [])
-    (tmp_path / name).write_text("two")
+    (tmp_path / "reporting" / name).write_text("two")  # no training follows from it
+    assert training_digest({}, []) == before
+    (tmp_path / "network" / name).write_text("two")
     assert training_digest({}, []) != before
