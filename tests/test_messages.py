@@ -12,6 +12,9 @@ import yaml
 from PIL import Image
 
 from pipeline.base.files import write_arrays, write_json
+from pipeline.base.folders import Folders
+from pipeline.data.prepared import Manifest
+from pipeline.partition.start_stage import start_stage
 from tools.imports import ROOT
 
 QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_text(encoding="utf-8"))
@@ -19,12 +22,12 @@ QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_tex
 
 def exponent(content):
     content["blocks"]["b1"]["learning_rate"] = "1e-5"
-    return ["prepare"]
+    return ["check"]
 
 
 def misspelt(content):
     content["training"]["augmentations"] = "crop_flip"
-    return ["prepare"]
+    return ["check"]
 
 
 def other_size(content):
@@ -39,10 +42,8 @@ def no_hard_class(content):
     """Two classes, told apart without a mistake, and a threshold of 0.5."""
     content["partition"]["threshold"] = {"mode": "absolute", "value": 0.5}
     label = np.array([0, 0, 1, 1])
-    write_json("data/prepared/manifest.json", {"class_names": ["a", "b"], "image_shape": [1, 8, 8]})
-    write_json("runs/b0/groups.json", {"easy": [], "hard": [0, 1]})
-    write_json("runs/b0/joint_targets.json", {"hard": None, "build": True, "reason": None})
-    write_arrays("runs/b0/running.npz", {"running": np.zeros((0, 0), np.float32), "prediction": np.zeros(0, np.int64)})
+    Manifest("tiny", ["a", "b"], (1, 8, 8), {}, {}).save(Path("data/prepared"))
+    start_stage(Folders())
     write_json("runs/b1/hcd.json", {"theta_low": None, "theta_high": None, "chosen": {}})
     outputs = {"logits": np.eye(2, dtype=np.float32)[label], "classes": np.arange(2), "label": label, "index": np.arange(4)}
     for split in ("validation", "test"):

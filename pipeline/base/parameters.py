@@ -7,7 +7,7 @@ cannot read what DVC does not watch.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pipeline.base.errors import UserError
 from pipeline.base.sections import Section
@@ -42,6 +42,9 @@ def load_parameters(path: Path, reads: Reads, key: str | None = None, lenient: b
     fields: dict[str, list[str]] = {}
     for stated, kind in reads.items():
         name, _, field = stated.partition(".")
+        if name not in content and get_origin(kind) is list:  # a list may be left out
+            found[name] = []
+            continue
         if name not in content:
             raise UserError(f"{origin}: {name}: missing; add it (experiments/digits.yaml shows how)")
         if name not in found:

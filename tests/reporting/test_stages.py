@@ -12,12 +12,12 @@ import pytest
 import yaml
 from commands import ROOT, run
 from fake_run import digits_params, paper_params, write_run
-from imports import direct
 
 from pipeline.base import machine
 from pipeline.base.files import read_json, write_json
 from pipeline.reporting.claims.paper import load_claims
 from pipeline.reporting.page.samples import SHOWN, sample_groups
+from tools.imports import direct
 
 
 def digests(root: Path) -> dict[str, str]:

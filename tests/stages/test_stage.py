@@ -48,7 +48,7 @@ def test_a_stage_per_block_takes_its_key_from_dvc_or_the_command(given, monkeypa
 def test_a_key_that_is_none_is_one_line(given, monkeypatch):
     monkeypatch.setattr("sys.argv", ["stage", given])
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    with pytest.raises(SystemExit, match="^error: params.yaml: blocks has no"):
+    with pytest.raises(SystemExit, match=r"^error: params\.yaml: blocks has no"):
         Stage(per_block=True).run(lambda *_: None, "a stage")
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from pipeline.training.device import make_fabric, open_compute
 from pipeline.training.params import ComputeParams
 
