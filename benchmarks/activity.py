@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.agreement import own_spikes
-from benchmarks.networks import NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
+from benchmarks.networks import CPU, NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
 from benchmarks.run import machine, positive
 from pipeline.base.files import write_json, write_text
 from pipeline.training.feed import time_major
@@ -41,7 +41,7 @@ def compare(network: str, gain: float, repeats: int) -> dict[str, Any]:
     kernels = {
         name: resnet9(STEPS, MICRO, kernel=kernel, gain=gain) for name, kernel in (("events", "events"), ("dense", "fused"))
     }
-    found, *_ = own_spikes(build(kernels["dense"], keys), time_major(host[:4], torch.device("cpu"), torch.bfloat16))
+    found, *_ = own_spikes(build(kernels["dense"], keys), time_major(host[:4], CPU, torch.bfloat16))
     fired, neurons = (sum(value(layer) for layer in found.values()) for value in (torch.Tensor.sum, torch.Tensor.numel))
     steps = {name: training_step(params, build(params, keys), HostFeed(host), label, BATCH) for name, params in kernels.items()}
     speeds: dict[str, list[float]] = {name: [] for name in steps}

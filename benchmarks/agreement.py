@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.networks import build, random_labels, random_spikes
+from benchmarks.networks import CPU, build, random_labels, random_spikes
 from benchmarks.peers import installed, neurons_of
 from benchmarks.peers.common import Peer, PeerNetwork
 from pipeline.config import Params
-from pipeline.network.block import Block
+from pipeline.network.block import Block, features
+from pipeline.network.plan import LayerPlan
 from pipeline.neuron.lif import LIF
 from pipeline.training.feed import time_major
 
-CPU = torch.device("cpu")
 BF16 = (
     "the reference is float32; in bf16 spikes drive the synapses, which sums the same float32 weights in another order, and "
     "gradients are rounded between layers"
@@ -58,15 +58,16 @@ def compare(params: Params, keys: Sequence[str], images: int, names: Sequence[st
 def own_spikes(block: Block, spikes: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Spikes per layer, logits and the gradient of the first weights of this project's network."""
     found: dict[str, Tensor] = {}
-    with torch.no_grad():  # layer by layer, for the trunk computes pooling neurons together with the layer before
-        out = unit_input = spikes
-        for (name, layer), opens_unit in zip(block.trunk.layers.items(), block.trunk.opens_unit, strict=True):
-            if opens_unit:
-                unit_input = out
-            out = layer(out, unit_input)
-            found[name] = out.float()
+
+    def record(plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
+        out = block.trunk.layer(plan, inputs)
+        found[plan.name] = out.float()
+        return out
+
+    with torch.no_grad():
+        out = block.trunk.outputs(spikes, record)[block.trunk.plans[-1].key]
         if block.hidden is not None:
-            found["hidden"] = block.hidden(out.permute(0, 1, 3, 4, 2).flatten(2)).float()
+            found["hidden"] = block.hidden(features(out)).float()
     logits = block(spikes).logits
     return found, logits.detach(), _gradient(logits, next(block.trunk.parameters()))
 

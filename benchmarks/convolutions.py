@@ -10,26 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from benchmarks.networks import CHANNELS
+from benchmarks.networks import image_shape
+from pipeline.base.folders import ENCODER
 from pipeline.config import Params
-from pipeline.network.build import plan_blocks
-from pipeline.network.plan import KERNEL, LayerPlan
+from pipeline.network.plan import InputPlan, LayerPlan, plan_blocks
 
 
 def convolutions_step(params: Params, keys: Sequence[str], batch: int) -> Callable[[], None]:
     """One training step's worth of synaptic operations for `batch` images."""
-    plans = plan_blocks(params, CHANNELS)
+    plans = plan_blocks(params, image_shape(params))
     trunk = [plan for key in keys for plan in plans[key].trunk if plan.kind == "conv"]
     images = min(params.compute.micro_batch, batch)
     folded = images * params.encoding.time_steps
-    pieces = []
-    for plan in trunk:
-        pieces.append(_convolution(folded, plan.inputs, plan, KERNEL, plan.stride, not plan.signed))
-        if plan.shortcut:
-            pieces.append(_convolution(folded, plan.shortcut, plan, 1, plan.stride_shortcut, not plan.signed_shortcut))
+    pieces = [_convolution(folded, layer, one) for layer in trunk for one in layer.inputs]
     hidden = plans[keys[-1]].hidden
     if hidden:
-        pieces.append(_product(folded, hidden.fan_in, hidden.neurons))
+        pieces.append(_product(folded, hidden.main.fan_in, hidden.neurons))
 
     def step() -> None:
         for _ in range(-(-batch // images)):
@@ -39,11 +35,11 @@ def convolutions_step(params: Params, keys: Sequence[str], batch: int) -> Callab
     return step
 
 
-def _convolution(images: int, inputs: tuple[int, int, int], plan: LayerPlan, size: int, stride: int, wants_input: bool):
-    x = _spikes(images, *inputs)
-    weight = torch.randn(plan.outputs[0], inputs[0], size, size).bfloat16()
-    grad = torch.randn(images, *plan.outputs).bfloat16().contiguous(memory_format=torch.channels_last)
-    padding = size // 2
+def _convolution(images: int, layer: LayerPlan, one: InputPlan) -> Callable[[], None]:
+    x = _spikes(images, *one.inputs)
+    weight = torch.randn(layer.outputs[0], one.inputs[0], one.kernel, one.kernel).bfloat16()
+    grad = torch.randn(images, *layer.outputs).bfloat16().contiguous(memory_format=torch.channels_last)
+    padding, stride, wants_input = one.kernel // 2, one.stride, one.source != ENCODER
 
     def run() -> None:
         conv2d(x, weight, stride=stride, padding=padding)

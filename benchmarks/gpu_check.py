@@ -88,7 +88,11 @@ def agreement() -> list[dict[str, Any]]:
                 block.trunk.outputs(bundle, record)
             logits = block(bundle).logits
         logits.square().sum().backward()
-        return found, {name: weight.grad.float().cpu() for name, weight in block.named_parameters()}, logits.detach().cpu()
+        return (
+            found,
+            {name: weight.grad.float().cpu() for name, weight in block.named_parameters() if weight.grad is not None},
+            logits.detach().cpu(),
+        )
 
     spikes, gradients, logits = run(choose_engine("reference", "cpu"), "cpu")
     rows_found = []
@@ -124,7 +128,9 @@ def stepper(compute: Compute, block: Block, feed: Feed, label: np.ndarray, hard:
 def measure_own(name: str, steps: int, kernel: str, images: int) -> dict[str, Any]:
     """images_per_s, peak memory in GB, bytes kept for backward per image."""
     prepared, encoder = random_images(BATCH, steps)
-    compute = open_compute(ComputeParams(device=DEVICE, precision="bf16", micro_batch=images, kernel=kernel))  # type: ignore[arg-type]
+    compute = open_compute(
+        ComputeParams.model_validate({"device": DEVICE, "precision": "bf16", "micro_batch": images, "kernel": kernel})
+    )
     feed: Any = EncodedFeed(prepared, encoder, "train")
     if compute.engine.name == "triton":
         feed = DeviceFeed(prepared, encoder, "train", compute.device)
@@ -203,7 +209,7 @@ def _rate(design: Design, frozen: list[str], trained: list[str], classes: int) -
     prepared, encoder = random_images(BATCH, 100)
 
     def measure(images: int) -> dict[str, Any]:
-        compute = open_compute(ComputeParams(device=DEVICE, precision="bf16", micro_batch=images))
+        compute = open_compute(ComputeParams.model_validate({"device": DEVICE, "precision": "bf16", "micro_batch": images}))
         feed: Feed = DeviceFeed(prepared, encoder, "train", compute.device)
         if frozen:
             prefix = compute.place(build_trunk(design, frozen, IMAGE, engine=compute.engine))

@@ -99,7 +99,7 @@ def _block(context: Context, params: Params, key: str, deadline: float) -> dict[
         every = np.arange(len(load_prepared(folders.prepared, split).label))
         outputs = [one for _, one in context.forward(block, _feed(context, params, key, split), every, FIXED)]
         logits = torch.cat([one.logits for one in outputs]).cpu().numpy()
-        hcd = torch.cat([one.hcd_logit for one in outputs]).cpu().numpy() if joint else None
+        hcd = torch.cat([one.hcd_logit for one in outputs if one.hcd_logit is not None]).cpu().numpy() if joint else None
         Readout(every, logits, hcd).save(folders.block(key), split)
     detector_stage(folders, params, key, before(key))
     partition_stage(folders, params, key, before(key))
@@ -145,7 +145,7 @@ def _feed(context: Context, params: Params, key: str, split: str) -> Feed:
 
 def _prefix(context: Context, keys: list[str]) -> Trunk:
     trunk = build_trunk(context.params, keys, context.manifest.image_shape, engine=context.compute.engine)
-    weights = {}
+    weights: dict[str, torch.Tensor] = {}
     for key in keys:
         own = load_weights(context.folders.block(key) / "block.safetensors")
         weights |= {name.removeprefix("trunk."): value for name, value in own.items() if name.startswith("trunk.")}

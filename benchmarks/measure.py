@@ -14,19 +14,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from pipeline.neuron.precision import spike_dtype
 from torch import Tensor, nn
 
 from benchmarks.convolutions import convolutions_step
-from benchmarks.networks import LEARNING_RATE, NETWORKS, HostFeed, build, random_labels, random_spikes, resnet9, training_step
+from benchmarks.networks import (
+    CPU,
+    LEARNING_RATE,
+    NETWORKS,
+    HostFeed,
+    build,
+    random_labels,
+    random_spikes,
+    resnet9,
+    training_step,
+)
 from benchmarks.peers import neurons_of
 from benchmarks.peers.common import PeerNetwork
-from pipeline.accounting.training_memory import saved_bytes
+from pipeline.accounting.measured import saved_bytes
 from pipeline.config import Params
 from pipeline.training.device import keep_freed_memory
 from pipeline.training.feed import time_major
 
-CPU = torch.device("cpu")
 OWN = ("bloctrain", "bloctrain-float32")
 
 
@@ -73,7 +81,7 @@ def _time(step: Callable[[], None], seconds: float, warm_up: int) -> list[float]
 def own_step(params: Params, keys: Sequence[str], host: np.ndarray, label: np.ndarray, mode: str):
     """One step of this project on host spikes int8 `[B, T, H, W, C]`, and what counts the bytes saved per image."""
     block = build(params, keys)
-    dtype = spike_dtype(params.compute)
+    dtype = block.engine.dtype
     feed = HostFeed(host)
     if mode == "train":
         train = training_step(params, block, feed, label, len(label))

@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from pipeline.neuron.precision import spike_dtype
 
 from benchmarks.measure import peak_rss_mb, saved_bytes_per_image
 from benchmarks.methods_report import write_reports
 from benchmarks.networks import (
-    CHANNELS,
+    CPU,
     HostFeed,
     build,
     equal_blocks,
+    image_shape,
     make_params,
     paper_bytes_per_image,
     random_labels,
@@ -40,13 +40,14 @@ from benchmarks.networks import (
 from benchmarks.run import ROOT, machine, positive
 from pipeline.base.files import write_json
 from pipeline.config import Params
-from pipeline.encoding.storage import SpikeFile, write_spikes
+from pipeline.encoding.storage import write_spikes
+from pipeline.engine.choose import choose_engine
+from pipeline.engine.contract import Engine
 from pipeline.network.block import Block, Trunk
 from pipeline.network.build import build_trunk
 from pipeline.network.params import chain_to
-from pipeline.training.feed import PrefixFeed, time_major
+from pipeline.training.feed import CachedFeed, Feed, PrefixFeed, time_major
 
-CPU = torch.device("cpu")
 FOLDER = Path("reports/benchmark")
 DEPTHS = (3, 4, 6, 8)
 WIDTH, HIDDEN = 16, 64
@@ -54,18 +55,6 @@ HARD_SHARE = 0.3
 """Section 5.2, Figure 4: 3 of CIFAR-10's 10 classes are hard after block 1, and block 3 trains on them."""
 PAPER_SLOWDOWN = 1.13
 """Sections 5.2 and 6.4.2 of the paper, ResNet-9 at the same batch size: BlocTrain's training time over end-to-end training's."""
-
-
-class FileFeed:
-    """Cached features as training reads them: bit-packed spike trains on disk."""
-
-    def __init__(self, path: Path):
-        self.file = SpikeFile(path)
-
-    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
-        return self.file.read(rows)
-
-    to_device = HostFeed.to_device
 
 
 def measure_epoch(order: dict[str, Any]) -> dict[str, Any]:
@@ -80,14 +69,15 @@ def measure_epoch(order: dict[str, Any]) -> dict[str, Any]:
     host, label = random_spikes(images, order["steps"]), random_labels(images)
     before = chain_to(params.blocks, keys[0])[:-1]
     with tempfile.TemporaryDirectory() as folder:
-        prefix, feature_seconds = None, 0.0
-        feed: Any = HostFeed(host)
+        feature_seconds = 0.0
+        feed: Feed = HostFeed(host)
         if before:
-            prefix = build_trunk(params, before, CHANNELS).requires_grad_(False)
-        if prefix is not None and order["source"] == "cached":
-            feed, feature_seconds = _cached(params, prefix, host, Path(folder) / "train")
-        elif prefix is not None:
-            feed = PrefixFeed(HostFeed(host), prefix)  # type: ignore[arg-type]
+            engine = choose_engine(params.compute.kernel, "cpu", params.compute.precision)
+            prefix = build_trunk(params, before, image_shape(params), engine=engine).requires_grad_(False)
+            if order["source"] == "cached":
+                feed, feature_seconds = _cached(params, engine, prefix, host, Path(folder))
+            else:
+                feed = PrefixFeed(feed, prefix, before[-1:])
         block = build(params, keys)
         start_rss = peak_rss_mb()
         step = training_step(params, block, feed, label, batch)
@@ -98,25 +88,25 @@ def measure_epoch(order: dict[str, Any]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         return order | {
             "seconds": seconds, "feature_seconds": feature_seconds, "peak_rss_mb": peak_rss_mb(), "start_rss_mb": start_rss,
-            "saved_bytes_per_image": _saved(params, block, feed), "paper_bytes_per_image": paper_bytes_per_image(params, keys),
+            "saved_bytes_per_image": _saved(block, feed), "paper_bytes_per_image": paper_bytes_per_image(params, keys),
         }  # fmt: skip
 
 
-def _cached(params: Params, prefix: Trunk, host: np.ndarray, path: Path) -> tuple[FileFeed, float]:
+def _cached(params: Params, engine: Engine, prefix: Trunk, host: np.ndarray, folder: Path) -> tuple[CachedFeed, float]:
     """The features of all images, and the seconds that making them took (once per noise realisation)."""
-    micro, dtype = params.compute.micro_batch, spike_dtype(params.compute)
+    micro, dtype = params.compute.micro_batch, engine.dtype
     started = time.perf_counter()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
         chunks = (
             prefix(time_major(host[s : s + micro], CPU, dtype)).to(torch.int8).numpy().swapaxes(0, 1)
             for s in range(0, len(host), micro)
         )
-        write_spikes(path, chunks, len(host), signed=False)
-    return FileFeed(path), time.perf_counter() - started
+        write_spikes(folder / "train_r0", chunks, len(host), signed=False)
+    return CachedFeed({prefix.plans[-1].key: folder}, "train", 1), time.perf_counter() - started
 
 
-def _saved(params: Params, block: Block, feed: Any) -> float:
-    dtype = spike_dtype(params.compute)
+def _saved(block: Block, feed: Feed) -> float:
+    dtype = block.engine.dtype
 
     def forward(images: int) -> torch.Tensor:
         spikes = feed.to_device(feed.read(np.arange(images), 0), CPU, dtype)

@@ -11,20 +11,24 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from torch import Tensor
 
 from pipeline.accounting.training_memory import state_bits
+from pipeline.base.folders import ENCODER
 from pipeline.base.seeding import numpy_generator
 from pipeline.config import Params, parse_params
+from pipeline.engine.choose import choose_engine
 from pipeline.network.block import Block
-from pipeline.network.build import build_block, plan_blocks
-from pipeline.training.device import make_fabric, to_device
-from pipeline.training.feed import time_major
+from pipeline.network.build import build_block
+from pipeline.network.plan import plan_blocks
+from pipeline.network.walk import Bundle
+from pipeline.training.device import open_compute
+from pipeline.training.feed import Feed, Host, filled_up, time_major
 from pipeline.training.loop import MicroBatch, TrainingSet, accumulate, optimizer_step
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "digits.yaml"
 NETWORKS = {"resnet9-block1": ["b1"], "resnet9": ["b1", "b2", "b3"]}
 CHANNELS, CLASSES = 3, 10
+CPU = torch.device("cpu")
 LEARNING_RATE = 1e-3
 INIT_GAIN = 0.8
 """That of the CIFAR-10 experiments (experiments/cifar10-*-cpu.yaml): how often neurons fire follows from it."""
@@ -73,14 +77,20 @@ def resnet9(
     return make_params(resnet9_blocks(width, 16 * width), steps, micro_batch, precision, kernel, image_size, gain)
 
 
+def image_shape(params: Params) -> tuple[int, int, int]:
+    """(C, H, W) of the images."""
+    return CHANNELS, params.data.image_size, params.data.image_size
+
+
 def build(params: Params, keys: Sequence[str]) -> Block:
     """One network of the blocks `keys`, without HCD, the same weights every time."""
-    return build_block(params, keys, CHANNELS, CLASSES, False, "benchmark")
+    engine = choose_engine(params.compute.kernel, "cpu", params.compute.precision)
+    return build_block(params, keys, image_shape(params), CLASSES, False, "benchmark", engine)
 
 
 def paper_bytes_per_image(params: Params, keys: Sequence[str]) -> float:
     """The paper's own accounting: 33 bits per neuron, time step and image."""
-    plans = plan_blocks(params, CHANNELS)
+    plans = plan_blocks(params, image_shape(params))
     return state_bits([plans[key] for key in keys], CLASSES, False) * params.encoding.time_steps / 8
 
 
@@ -97,26 +107,25 @@ def random_labels(images: int) -> np.ndarray:
 
 
 class HostFeed:
-    """A feed of spikes that lie in memory."""
+    """A feed of encoded spikes that lie in memory."""
 
     def __init__(self, host: np.ndarray):
         self.host = host
 
-    def read(self, rows: np.ndarray, realisation: int) -> np.ndarray:
-        return self.host[rows]
+    def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
+        return {ENCODER: filled_up(self.host[rows], count)}
 
-    def to_device(self, host: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-        return time_major(host, device, dtype)
+    def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
+        return {key: time_major(spikes, device, dtype) for key, spikes in host.items()}
 
 
-def training_step(params: Params, block: Block, feed: Any, label: np.ndarray, batch: int) -> Callable[[int], None]:
+def training_step(params: Params, block: Block, feed: Feed, label: np.ndarray, batch: int) -> Callable[[int], None]:
     """One optimiser step on the batch that starts at a given row, as `pipeline.training.loop` makes it: micro-batches
     whose gradients add up, then Adam.
 
-    `make_fabric` also calls `keep_freed_memory`, as in every training.
+    `open_compute` also calls `keep_freed_memory`, as in every training.
     """
-    fabric = make_fabric(params.compute)
-    block = to_device(fabric, block)
+    compute = open_compute(params.compute)
     optimizer = torch.optim.Adam(block.parameters(), lr=LEARNING_RATE, fused=True)
     micro, rows = params.compute.micro_batch, np.arange(len(label))
     part = TrainingSet(feed, rows, label)
@@ -124,7 +133,7 @@ def training_step(params: Params, block: Block, feed: Any, label: np.ndarray, ba
     def step(first: int) -> None:
         for start in range(first, first + batch, micro):
             piece = MicroBatch(part, rows[start : min(start + micro, first + batch)], batch, start + micro >= first + batch)
-            accumulate(fabric, params, block, piece, piece.read(0))
-        optimizer_step(fabric, block, optimizer)
+            accumulate(compute, block, piece, piece.read(0))
+        optimizer_step(compute, block, optimizer)
 
     return step

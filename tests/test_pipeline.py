@@ -35,11 +35,11 @@ def test_publishing_needs_a_clean_tree_and_a_run_of_this_commit(clone):
     assert "published: reports/published/" in run(clone, "python", "-m", "stages.publish")
     entry = clone / "reports/published" / read_params(clone)["experiment"]
     stored = json.loads((entry / "entry.json").read_text())
-    assert stored["numbers"] == json.loads((clone / "reports/summary.json").read_text())
+    assert stored["summary"] == json.loads((clone / "reports/summary.json").read_text())
     assert len(stored["provenance"]["commit"]) == 40
     assert "0 failures" in run(clone, "python", "-m", "stages.validate", "--published")
 
-    stored["numbers"]["accuracy"]["by_depth"]["end_to_end"]["b2"] += 0.01
+    stored["summary"]["accuracy"]["by_depth"]["end_to_end"]["b2"] += 0.01
     (entry / "entry.json").write_text(json.dumps(stored))
     assert "end_to_end_b2" in run(clone, "python", "-m", "stages.validate", "--published", ok=False)
     run(clone, "git", "checkout", "-q", ".")

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.networks import CHANNELS
+from benchmarks.networks import image_shape
 from pipeline.config import Params
 from pipeline.network.block import Block
-from pipeline.network.build import plan_blocks
-from pipeline.network.plan import LayerPlan
+from pipeline.network.plan import InputPlan, LayerPlan, plan_blocks
+from pipeline.network.walk import walk
 from pipeline.neuron.lif import LIF
 
 
@@ -44,21 +44,20 @@ class PeerNetwork(nn.Module):
 
     def __init__(self, params: Params, keys: Sequence[str], block: Block, peer: Peer):
         super().__init__()
-        plans = plan_blocks(params, CHANNELS)
+        plans = plan_blocks(params, image_shape(params))
         leak, default = params.neuron.leak, params.neuron
-        self.plans = [plan for key in keys for plan in plans[key].trunk]
-        self.names = [plan.name for plan in self.plans]
-        self.synapses, self.shortcuts, self.neurons = nn.ModuleList(), nn.ModuleDict(), nn.ModuleList()
-        for plan in self.plans:
-            neuron = LIF(leak, plan.threshold, default.damping, default.delay)
-            layer: Any = block.trunk.layers[plan.name]
-            self.synapses.append(_synapse(plan, getattr(layer, "weight", None), peer.lif_scale(leak)))
-            if plan.shortcut:
-                self.shortcuts[plan.name] = _conv(layer.shortcut, plan.stride_shortcut, peer.lif_scale(leak))
-            self.neurons.append(peer.pool(neuron) if plan.kind == "pool" else peer.fire(neuron))
+        self.plans = [plans[key] for key in keys]
+        layers = [layer for plan in self.plans for layer in plan.trunk]
+        self.names = [layer.name for layer in layers]
+        self.synapses, self.neurons = nn.ModuleDict(), nn.ModuleDict()
+        for layer in layers:
+            neuron = LIF(leak, layer.threshold, default.damping, default.delay)
+            own = block.trunk.layers[layer.name]
+            self.synapses[layer.name] = nn.ModuleList(_synapse(own, one, peer.lif_scale(leak)) for one in layer.inputs)
+            self.neurons[layer.name] = peer.pool(neuron) if layer.kind == "pool" else peer.fire(neuron)
         self.hidden: nn.Module | None = None
         self.hidden_neurons: nn.Module | None = None
-        hidden_plan = plans[keys[-1]].hidden
+        hidden_plan = self.plans[-1].hidden
         if block.hidden is not None and hidden_plan is not None:
             shape = self.plans[-1].outputs
             # Ours runs features over [H, W, C], torch's flatten over [C, H, W].
@@ -71,15 +70,13 @@ class PeerNetwork(nn.Module):
 
     def forward(self, spikes: Tensor, record: list[Tensor] | None = None) -> Tensor:
         """Logits `[B, K]` of input spikes `[T, B, C, H, W]`; the spikes of every layer are appended to `record`."""
-        unit_input = spikes
-        for plan, synapse, neurons in zip(self.plans, self.synapses, self.neurons, strict=True):
-            if plan.opens_unit:
-                unit_input = spikes
-            current = _folded(synapse, spikes)
-            if plan.name in self.shortcuts:
-                current = current + _folded(self.shortcuts[plan.name], unit_input)
-            spikes = _kept(neurons(current), record)
-        flat = spikes.flatten(2)
+
+        def run(layer: LayerPlan, inputs: list[Tensor]) -> Tensor:
+            own: Any = self.synapses[layer.name]
+            first, *more = [_folded(synapse, one) for synapse, one in zip(own, inputs, strict=True)]
+            return _kept(self.neurons[layer.name](sum(more, first)), record)
+
+        flat = walk(self.plans, {self.plans[0].sources[0]: spikes}, run)[self.plans[-1].key].flatten(2)
         if self.hidden is not None and self.hidden_neurons is not None:
             flat = _kept(self.hidden_neurons(self.hidden(flat)), record)
         return self.readout(self.out(flat))
@@ -95,13 +92,11 @@ def _kept(spikes: Tensor, record: list[Tensor] | None) -> Tensor:
     return spikes
 
 
-def _synapse(plan: LayerPlan, weight: Tensor | None, scale: float) -> nn.Module:
-    return nn.AvgPool2d(plan.stride) if weight is None else _conv(weight, plan.stride, scale)
-
-
-def _conv(weight: Any, stride: int, scale: float) -> nn.Conv2d:
-    outputs, inputs, size, _ = weight.shape
-    conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+def _synapse(layer: nn.Module, one: InputPlan, scale: float) -> nn.Module:
+    if not one.weight:
+        return nn.AvgPool2d(one.stride)
+    weight = layer.get_parameter(one.weight)
+    conv = nn.Conv2d(one.inputs[0], len(weight), one.kernel, one.stride, one.kernel // 2, bias=False)
     conv.weight.data.copy_(weight.detach() / scale)
     return conv
 
