@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ class Runner:
     @property
     def left(self) -> float:
         return self.budget - (time.perf_counter() - self.started)
+
+    @contextmanager
+    def limited_to(self, share: float) -> Iterator[None]:
+        """Within, only this share of the whole time may be used up."""
+        whole = self.budget
+        self.budget = share * whole
+        try:
+            yield
+        finally:
+            self.budget = whole
 
     def run(self, order: dict[str, Any]) -> dict[str, Any] | None:
         """The measured row, or None with the reason in `skipped`."""

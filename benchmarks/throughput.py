@@ -35,6 +35,8 @@ PEER_CANDIDATES: list[dict[str, Any]] = [
 ]
 PEER_DEFAULT = {"precision": "32", "channels_last": False, "keep_freed_memory": False}
 """A peer in torch's default settings; measured beside its best configuration where training at T = 25 is."""
+SETTINGS_SHARE = 0.5
+"""Of --minutes, the most that the search for settings takes; what it does not reach keeps its first setting."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,7 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     agreement = compare(resnet9(steps, precision="32"), NETWORKS[WHOLE], 1 if options.smoke else 4, names)
     print("\n".join(sentences(agreement)), flush=True)
     cells = SMOKE if options.smoke else FOCUS + OTHERS
-    best = calibrate(runner, names, cells, options.smoke, not options.no_compile)
+    with runner.limited_to(SETTINGS_SHARE):
+        best = calibrate(runner, names, cells, options.smoke, not options.no_compile)
     measured = measure_cells(runner, best, cells, 1 if options.smoke else options.repeats)
     if not measured:
         sys.exit("error: nothing could be measured (reasons above); nothing was written. Give more --minutes")

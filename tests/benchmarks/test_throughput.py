@@ -15,7 +15,7 @@ from benchmarks.networks import NETWORKS, build, paper_bytes_per_image, random_s
 from benchmarks.peers import PEERS
 from benchmarks.report import not_measured, ratio_table, targets
 from benchmarks.run import Runner
-from benchmarks.throughput import PEER_CANDIDATES, calibrate, measure_cells, summarise
+from benchmarks.throughput import FOCUS, OTHERS, PEER_CANDIDATES, SETTINGS_SHARE, calibrate, measure_cells, summarise
 from benchmarks.throughput import main as throughput
 from pipeline.training.feed import time_major
 
@@ -87,6 +87,26 @@ def test_a_measurement_that_does_not_fit_is_skipped_with_its_reason():
     assert "GB are free" in runner.skipped[1][1]
     assert not_measured([], runner.skipped)[0] == "- resnet9, T = 100, batch 64, train: norse (no time left)"
     assert not_measured([{name: order[name] for name in CELL}], runner.skipped) == []  # a repeat left out is no gap
+
+
+def test_the_search_for_settings_leaves_half_of_the_time_to_the_measurements(monkeypatch):
+    """Each process takes half a minute here; the whole search would take longer than the time given."""
+    clock = [0.0]
+
+    def process(command, **_):
+        clock[0] += 30
+        order = json.loads(command[-1])
+        row = {"images_per_s": 1e6, "peak_rss_mb": 1000.0, "start_rss_mb": 800.0, "saved_bytes_per_image": 1e3}
+        return subprocess.CompletedProcess(command, 0, json.dumps(order | row | {"threads": torch.get_num_threads()}), "")
+
+    monkeypatch.setattr("benchmarks.run.subprocess.run", process)
+    monkeypatch.setattr("benchmarks.run.time.perf_counter", lambda: clock[0])
+    runner = Runner(budget_seconds=16 * 60, seconds=3)
+    with runner.limited_to(SETTINGS_SHARE):
+        best = calibrate(runner, ["bloctrain", *PEERS], FOCUS + OTHERS, False, True)
+        assert clock[0] <= 16 * 60 / 2
+    assert {name for name, *_ in best} == {"bloctrain", *PEERS}
+    assert measure_cells(runner, best, FOCUS, 1)
 
 
 class FakeRunner:
