@@ -167,7 +167,7 @@ def _row(name: str, steps: int, kernel: str) -> dict[str, Any]:
 def peers(limit: float) -> list[dict[str, Any]]:
     """SpikingJelly's rows for each of its implementations, each in a process of its own."""
     rows = []
-    for how in ("triton", "cuda", "torch"):
+    for how in ("triton", "cuda"):
         environment = os.environ | {f"SJ_{kind}_CUDA_IMPLEMENTATION": how for kind in ("LIF", "IF")}
         command = [sys.executable, "-m", "benchmarks.gpu_peer"]
         started = time.perf_counter()

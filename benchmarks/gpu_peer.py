@@ -1,9 +1,10 @@
 """SpikingJelly's training step on a GPU, in a process of its own: `python -m benchmarks.gpu_peer`.
 
-The implementation of its neurons (cuda, triton or torch) is chosen by SpikingJelly's own environment variables, as in
-SJ_LIF_CUDA_IMPLEMENTATION=triton. Convolutions see time folded into the batch, channels last, under bfloat16 autocast; neurons
-are LIFNode and IFNode in multi-step mode with soft reset and its own triangle (PiecewiseQuadratic). One JSON line per network
-and number of steps.
+The implementation of its neurons (cuda or triton) is chosen by SpikingJelly's own environment variables, as in
+SJ_LIF_CUDA_IMPLEMENTATION=triton; without them it chooses itself. Convolutions see time folded into the batch, channels last,
+under bfloat16 autocast; neurons are its multi-step LIF and IF with soft reset and its own triangle (PiecewiseQuadratic). They are
+called by its functional interface with float32 potentials, which its fused kernels need: its modules would take the currents'
+bfloat16 for them. One JSON line per network and number of steps.
 """
 
 import json
@@ -12,7 +13,7 @@ import sys
 from functools import partial
 
 import torch
-from spikingjelly.activation_based import functional, neuron, surrogate
+from spikingjelly.activation_based import functional, surrogate
 from torch import Tensor, nn
 
 from benchmarks.gpu_networks import CLASSES, DEVICE, IMAGE, NETWORKS, STEPS, at_what_fits, peak_gb, resnet, seconds
@@ -27,48 +28,46 @@ class Network(nn.Module):
         super().__init__()
         plans = plan_blocks(resnet(width, hidden), IMAGE)
         self.plans = [plans[key] for key in keys]
-        self.synapses, self.neurons = nn.ModuleDict(), nn.ModuleDict()
+        self.synapses = nn.ModuleDict()
         for layer in (layer for plan in self.plans for layer in plan.trunk):
-            self.neurons[layer.name] = _pooling() if layer.kind == "pool" else _firing()
             for one in layer.inputs:
                 pool = nn.AvgPool2d(one.stride)
                 conv = nn.Conv2d(one.inputs[0], layer.outputs[0], max(one.kernel, 1), one.stride, one.kernel // 2, bias=False)
                 self.synapses[f"{layer.name}{one.weight}"] = pool if layer.kind == "pool" else conv
         last = self.plans[-1]
-        self.hidden, self.fire = nn.Linear(torch.Size(last.outputs).numel(), hidden, bias=False), _firing()
+        self.hidden = nn.Linear(torch.Size(last.outputs).numel(), hidden, bias=False)
         self.out = nn.Linear(hidden, CLASSES, bias=False)
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Logits `[B, K]` of input `[T, B, C, H, W]`: the mean over time of the output layer."""
         outputs = walk(self.plans, {"b0": spikes}, self._layer)
         flat = outputs[self.plans[-1].key].flatten(2)
-        return self.out(_fired(self.fire, self.hidden(flat))).mean(0)
+        return self.out(fire(self.hidden(flat))).mean(0)
 
     def _layer(self, layer: LayerPlan, inputs: list[Tensor]) -> Tensor:
-        current = None
-        for x, one in zip(inputs, layer.inputs, strict=True):
-            own = self.synapses[f"{layer.name}{one.weight}"](x.flatten(0, 1)).unflatten(0, x.shape[:2])
-            current = own if current is None else current + own
-        return _fired(self.neurons[layer.name], current)
+        first, *more = [
+            self.synapses[f"{layer.name}{one.weight}"](x.flatten(0, 1)).unflatten(0, x.shape[:2])
+            for x, one in zip(inputs, layer.inputs, strict=True)
+        ]
+        current = sum(more, first)
+        return pool_fire(current) if layer.kind == "pool" else fire(current)
 
 
-def _fired(neurons: nn.Module, current: Tensor | None) -> Tensor:
-    """Its fused kernels want float32 potentials beside bfloat16 currents; left alone, they take the current's dtype."""
-    if current is None:
-        raise ValueError("a layer without inputs")
-    neurons.v = torch.zeros_like(current[0], dtype=torch.float32)
-    spikes: Tensor = neurons(current)
+TRIANGLE = surrogate.PiecewiseQuadratic(alpha=1.0)
+
+
+def fire(current: Tensor) -> Tensor:
+    """Spikes of LIF neurons, leak 0.99 and threshold 1, of currents `[T, ...]`."""
+    silent = torch.zeros_like(current[0], dtype=torch.float32)
+    spikes: Tensor = functional.lif_multi_step(current, silent, 100.0, False, 1.0, None, TRIANGLE)[0]
     return spikes
 
 
-def _firing() -> nn.Module:
-    own = surrogate.PiecewiseQuadratic(alpha=1.0)
-    return neuron.LIFNode(tau=100.0, decay_input=False, v_threshold=1.0, v_reset=None, surrogate_function=own, step_mode="m")
-
-
-def _pooling() -> nn.Module:
-    own = surrogate.PiecewiseQuadratic(alpha=1.0)
-    return neuron.IFNode(v_threshold=1.0, v_reset=None, surrogate_function=own, step_mode="m")
+def pool_fire(current: Tensor) -> Tensor:
+    """Spikes of integrate-and-fire neurons of pooled spikes `[T, ...]`."""
+    silent = torch.zeros_like(current[0], dtype=torch.float32)
+    spikes: Tensor = functional.if_multi_step(current, silent, 1.0, None, TRIANGLE)[0]
+    return spikes
 
 
 def measure(name: str, steps: int, width: int, hidden: int, images: int) -> dict[str, object]:
@@ -79,7 +78,6 @@ def measure(name: str, steps: int, width: int, hidden: int, images: int) -> dict
     labels = torch.randint(0, CLASSES, (images,), device=DEVICE)
 
     def step() -> None:
-        functional.reset_net(network)
         with torch.autocast(DEVICE, torch.bfloat16):
             logits = network(spikes)
         nn.functional.cross_entropy(logits.float(), labels).backward()
