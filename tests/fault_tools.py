@@ -15,7 +15,7 @@ from tiny_pipeline import environment, read_params, stages_run, write_params
 
 LONG = "train_end_to_end@b1"
 EPOCHS = 500
-MEASURED = ("timing.json", "timings.json", "latency.json", "training_time.csv")
+MEASURED = ("timing.json", "timings.json", "forward_time.json", "latency.json", "training_time.csv")
 """Names of the files that hold measured times."""
 QUOTING = ("reports/report.html", "reports/summary.json", "reports/tables", "reports/figures")
 """Reports that quote measured times."""

@@ -11,10 +11,9 @@ import pytest
 from fault_tools import cut
 
 from pipeline.base.errors import UserError
-from pipeline.base.files import read_arrays, read_json
+from pipeline.base.files import parameter_count, read_arrays, read_json
 from pipeline.encoding.poisson import Encoder
 from pipeline.encoding.storage import SpikeFile
-from pipeline.reporting.results import parameter_count
 from pipeline.training.weights import load_weights
 
 pytestmark = pytest.mark.faults
@@ -79,8 +78,9 @@ def test_any_bit_of_a_header_flipped(name, file, trial):
 
 CASES = [
     ("forward b1", "runs/b1/block.safetensors"), ("forward b2", "runs/b1/features/test.npy"),
-    ("train_block b2", "runs/b1/features/train_r0.npy"), ("train_block b2", "runs/b0/groups.json"),
-    ("train_base b2", "data/prepared/validation.npz"), ("train_hcd b2", "runs/b2/readout_test.npz"),
+    ("train_block b2", "runs/b1/features/train_r0.npy"), ("train_block b2", "runs/b1/next.json"),
+    ("train_base b2", "data/prepared/train.npz"), ("forward_base b2", "runs/b1/base/features/test.npy"),
+    ("train_hcd b2", "runs/b2/readout_test.npz"),
     ("partition b1", "runs/b1/outputs_validation.npz"), ("partition b2", "runs/b1/running.npz"),
     ("infer", "runs/b2/end_to_end/block.safetensors"), ("infer", "runs/b0/features/test.npy"),
     ("account", "runs/synaptic_operations.npz"), ("tables", "runs/latency.json"),
