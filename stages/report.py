@@ -12,7 +12,7 @@ from stages.stage import Stage
 
 STAGE = Stage(
     reads=EVERYTHING,
-    needs=[*RESULTS, "reports/summary.json", "reports/tables", "reports/figures", "reports/validation.json"],
+    needs=[*RESULTS, "reports/figures", "reports/validation.json"],
     outs=["reports/report.html"],
 )
 

@@ -8,12 +8,12 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib import pyplot
-from stages.command import _guard
 
 from pipeline.base.files import atomic_folder, write_arrays, write_csv, write_json
 from pipeline.encoding.storage import write_spikes
 from pipeline.training.resume import Checkpoint
 from pipeline.training.weights import save_weights
+from stages.stage import guard
 
 RUNS = Path("runs")
 
@@ -29,7 +29,7 @@ def figure() -> None:
 
 def checkpoint() -> None:
     model = torch.nn.Linear(300, 300)
-    with Checkpoint("x") as resume:
+    with Checkpoint(Path(".resume"), "x") as resume:
         resume.save(model, torch.optim.Adam(model.parameters()), [])
 
 
@@ -44,4 +44,4 @@ WRITERS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    _guard(WRITERS[sys.argv[1]])
+    guard(WRITERS[sys.argv[1]])

@@ -85,8 +85,8 @@ CASES = [
     ("infer", "runs/b2/end_to_end/block.safetensors"), ("infer", "runs/b0/features/test.npy"),
     ("account", "runs/synaptic_operations.npz"), ("tables", "runs/latency.json"),
     ("tables", "runs/accounting/inference.csv"), ("figures", "runs/exits_test.npz"),
-    ("report", "reports/summary.json"), ("train_hcd b2", "runs/b2/block.safetensors"),
-    ("report", "reports/tables/claims.csv"), ("account", "runs/sweep.csv"),
+    ("report", "reports/figures/captions.json"), ("train_hcd b2", "runs/b2/block.safetensors"),
+    ("validate", "reports/summary.json"), ("account", "runs/sweep.csv"),
     ("account", "runs/accuracy_by_depth.csv"), ("account", "runs/b2/timings.json"),
 ]  # fmt: skip
 
