@@ -2,7 +2,7 @@
 
 Trains BlocTrain's blocks one after the other in the current folder, without DVC, each for a share of the minutes given, and
 tests the network after each. Spikes between blocks stay on the device: at T = 100 they would fill the disk. What is done is
-written to OUT/gpu_train.zip after every block: histories, outputs, partitions, a summary.
+written to OUT after every block: gpu_train.json, and histories, outputs and partitions in gpu_train.zip.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import yaml
 
+from pipeline.base.files import write_json
 from pipeline.base.folders import Folders, before
 from pipeline.base.yaml_file import as_mapping, read_mapping
 from pipeline.config import Params, parse_params
@@ -133,11 +134,10 @@ def _tested(folders: Folders, params: Params, key: str) -> dict[str, Any]:
 
 
 def _write(folders: Folders, summary: dict[str, Any], out: Path) -> None:
-    """The small results so far, in one file."""
-    out.mkdir(parents=True, exist_ok=True)
+    """The summary, and the small results so far in one file."""
+    write_json(out / "gpu_train.json", summary)
     names = ("history.csv", "timing.json", "hcd.json", "classes.json", "outputs_validation.npz", "outputs_test.npz")
     with zipfile.ZipFile(out / "gpu_train.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("summary.json", json.dumps(summary, indent=2))
         for key in summary["blocks"]:
             for name in names:
                 archive.write(folders.block(key) / name, f"{key}/{name}")
