@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from pipeline.accounting.params import AccountingParams
 from pipeline.base.sections import Section
 from pipeline.config.expectation import Expectation
 from pipeline.data.params import DataParams
@@ -37,6 +38,7 @@ class Params(Section):
     hcd: HcdParams
     partition: PartitionParams
     inference: InferenceParams
+    accounting: AccountingParams
     compute: ComputeParams
     expectations: list[Expectation] = Field(default=[])
 

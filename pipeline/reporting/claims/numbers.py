@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.base.files import parameter_count
 from pipeline.base.folders import BLOCK_WISE
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Claim
@@ -60,16 +59,23 @@ def _relaxed(facts: Facts, claim: Claim) -> list[dict[str, float]]:
 
 
 def _paper_memory(facts: Facts, claim: Claim) -> dict[str, Any]:
-    rows = [row for row in facts.results.paper_memory if row["method"] == "bloctrain"]
-    reductions = [row["reduction"] for row in rows]
-    return {"least": min(reductions), "most": max(reductions), "mb": {row["block"]: row["total_mb"] for row in rows}}
+    """Of the claim's network, counted for accounting.memory_images; `batch` holds the same counted for a mini-batch."""
+    wanted, found = facts.results.params.accounting.memory_images, {}
+    rows = [row for row in facts.results.paper_memory if (row["network"], row["method"]) == (claim.section, "bloctrain")]
+    for images in {row["images"]: None for row in rows}:
+        own = [row for row in rows if row["images"] == images]
+        reductions = [row["reduction"] for row in own]
+        found[images] = {
+            "images": "one image" if images == 1 else f"{images} images", "least": min(reductions), "most": max(reductions),
+            "mb": {row["block"]: row["total_mb"] for row in own},
+        }  # fmt: skip
+    return found[wanted] | {"batch": found[max(found)]}
 
 
 def _parameter_overhead(facts: Facts, claim: Claim) -> float:
-    """Parameters of all blocks with their classifiers over those of the deepest end-to-end network."""
-    results, name = facts.results, "block.safetensors"
-    own = sum(parameter_count(results.folders.block(block.key) / name) for block in results.built)
-    return own / parameter_count(results.folders.block(results.params.deepest, "end_to_end") / name)
+    """Parameters of all blocks with their classifiers over those of the deepest end-to-end network, of the claim's network."""
+    (overhead,) = [row["overhead"] for row in facts.results.paper_parameters if row["network"] == claim.section]
+    return float(overhead)
 
 
 def _class_accuracy(facts: Facts, claim: Claim) -> dict[str, float]:
