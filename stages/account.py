@@ -6,7 +6,7 @@ from pipeline.accounting.params import AccountingParams
 from pipeline.encoding.params import EncodingParams
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.training.params import ComputeParams, HcdParams, TrainingParams
+from pipeline.training.params import BaselinesParams, ComputeParams, HcdParams, TrainingParams
 from stages.stage import Stage
 
 STAGE = Stage(
@@ -20,6 +20,7 @@ STAGE = Stage(
         "training.batch_size": TrainingParams,
         "compute": ComputeParams,
         "hcd.joint": HcdParams,
+        "baselines.trained": BaselinesParams,
         "accounting": AccountingParams,
     },
     needs=[

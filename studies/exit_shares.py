@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = (__doc__ or "").splitlines()[0]
     argparse.ArgumentParser(prog="python -m studies.exit_shares", description=words).parse_args(arguments)
     folders = Folders()
-    rows = [row(*stated, folders.root) for stated in STATED]
+    rows = [row(section, compute, overhead, folders.root) for section, compute, overhead in STATED]
     made = "Made by `python -m studies.exit_shares`; costs are counted as in docs/assumptions.md."
     text = markdown(Table("exit_shares", "Exit shares that give the paper's compute", COLUMNS, rows, [made]))
     write_text(folders.published / "exit_shares.md", text)

@@ -45,7 +45,7 @@ def account_stage(folders: Folders, params: AccountingSections) -> None:
         _training_memory(cost, params, folder / "training_memory.csv")
         papers_networks(folders.root, params.accounting.memory_images, folder)
         _inference(folders, cost, folder / "inference.csv")
-        _tradeoff(folders, cost, folder / "tradeoff.csv")
+        _tradeoff(folders, params, cost, folder / "tradeoff.csv")
     _training_time(folders, params)
 
 
@@ -127,7 +127,7 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
     if list(depth["block"]) != list(cost.plans):
         raise damaged(folders.runs / "accuracy_by_depth.csv", "rows are missing")
     rows = []
-    for method in BLOCK_WISE:
+    for method in (method for method in BLOCK_WISE if method in operations):
         exits = load_exits(exits_path(folders, method, "test"))
         costs = cost.exit_costs(method)
         shares = np.bincount(exits["exit_block"] - 1, minlength=len(costs)) / len(exits["exit_block"])
@@ -135,8 +135,9 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
         accuracy = float((exits["prediction"] == exits["label"]).mean())
         rows.append([method, accuracy, mean.macs, whole.macs / mean.macs, mean.memory_bits / MEGABYTE_BITS,
                      mean.memory_bits / whole.memory_bits, operations[method]])  # fmt: skip
-    rows.append(["end_to_end", float(depth["end_to_end"].iloc[-1]), whole.macs, 1.0, whole.memory_bits / MEGABYTE_BITS, 1.0,
-                 operations["end_to_end"]])  # fmt: skip
+    reached = depth["end_to_end"].iloc[-1]
+    rows.append(["end_to_end", None if pd.isna(reached) else float(reached), whole.macs, 1.0, whole.memory_bits / MEGABYTE_BITS,
+                 1.0, operations.get("end_to_end")])  # fmt: skip
     columns = (
         "method",
         "accuracy",
@@ -152,8 +153,8 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
 def _operations(folders: Folders) -> dict[str, float]:
     """Mean synaptic operations per image of the sample: of the blocks that each image visits."""
     counted = read_arrays(folders.runs / "synaptic_operations.npz")
-    means = {"end_to_end": float(counted["end_to_end"].mean())}
-    for method in BLOCK_WISE:
+    means = {"end_to_end": float(counted["end_to_end"].mean())} if "end_to_end" in counted else {}
+    for method in (method for method in BLOCK_WISE if method in counted):
         exit_block = load_exits(exits_path(folders, method, "test"))["exit_block"][counted["index"]]
         visited = np.arange(counted[method].shape[1]) < exit_block[:, None]
         means[method] = float((counted[method] * visited).sum(1).mean())
@@ -169,10 +170,11 @@ def _table(path: Path) -> pd.DataFrame:
         raise damaged(path, error) from error
 
 
-def _tradeoff(folders: Folders, cost: NetworkCost, path: Path) -> None:
+def _tradeoff(folders: Folders, params: AccountingSections, cost: NetworkCost, path: Path) -> None:
     table = _table(folders.runs / "sweep.csv")
     per_split = table.groupby(["method", "split"]).size()
-    if table.isna().any(axis=None) or len(per_split) != 3 or per_split.nunique() != 1:
+    expected = 2 + ("bloctrain_base" in params.baselines.trained)  # BlocTrain on both splits, BlocTrain-base on test images
+    if table.isna().any(axis=None) or len(per_split) != expected or per_split.nunique() != 1:
         raise damaged(folders.runs / "sweep.csv", "rows or cells are missing")
     whole = cost.end_to_end()
     shares = [f"share_{key}" for key in cost.plans]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.base.files import read_arrays, read_json, read_table
-from pipeline.base.folders import Folders
+from pipeline.base.folders import METHODS, Folders
 from pipeline.config import Params
 
 Row = dict[str, Any]
@@ -50,6 +50,11 @@ class Results:
     latency: Row
     paper_memory: list[Row]
     paper_parameters: list[Row]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """BlocTrain and the baselines that were trained."""
+        return tuple(method for method in METHODS if method in ("bloctrain", *self.params.baselines.trained))
 
     @property
     def built(self) -> list[Block]:

@@ -51,7 +51,7 @@ def build_tables(facts: Facts) -> list[Table]:
     seconds = ("images", "epochs", "seconds", "median_seconds_per_epoch", "ms_per_image", "forward_seconds")
     swept = [row | {"theta_conf": f"{row['theta_conf']:.12g}"} for row in results.tradeoff]  # as text: no digit is lost
     times = [row | {"ms_per_image": 1000 * row["median_seconds_per_epoch"] / row["images"] if row["images"] else None}
-             for row in results.times]  # fmt: skip
+             for row in results.times if row["method"] in results.methods]  # fmt: skip
     own = _model_rows([facts.own], "this run")
     rows = own + _model_rows(facts.others)
     return [

@@ -50,6 +50,8 @@ def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
     """BlocTrain-base (section 6.3): the block on all classes and all training and validation images, earlier base blocks
     frozen."""
     block, method = params.blocks[key], "bloctrain_base"
+    if method not in params.baselines.trained:
+        return save_trained(folders.block(key, method), None, [], 0)
     context = Context.open(folders, params, params.compute.devices)
     network = context.build([key], context.manifest.classes, False, f"base {key}")
     inputs = _inputs(folders, block.prev, method)
@@ -66,6 +68,8 @@ def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
 
 def train_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
     """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only."""
+    if "end_to_end" not in params.baselines.trained:
+        return save_trained(folders.block(key, "end_to_end"), None, [], 0)
     context = Context.open(folders, params, params.compute.devices)
     name, rate = f"end to end {key}", params.baselines.end_to_end_learning_rate
     network = context.build(chain_to(params.blocks, key), context.manifest.classes, False, name)

@@ -28,6 +28,8 @@ class TrainingParams(Section):
 class BaselinesParams(Section):
     """The two methods that BlocTrain is compared with."""
 
+    trained: list[Literal["bloctrain_base", "end_to_end"]] = Field(default=["bloctrain_base", "end_to_end"])
+    """Which of them are trained; of the others the reports say nothing. Paper: both, for VGG-16 neither."""
     end_to_end_learning_rate: Positive
     """Of the optimiser, for networks trained end to end. Paper: 1e-4."""
 

@@ -8,6 +8,8 @@ from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Claim
 from pipeline.reporting.summary import look_up
 
+NOT_TRAINED = "the baseline that the claim compares with was not trained"
+
 
 class Untestable(Exception):
     """The run has no such number, for the reason given."""
@@ -27,7 +29,7 @@ class Numbers:
         found = DERIVED[name](self.facts, self.claim) if name in DERIVED else self.facts.summary.get(name)
         found = look_up(found, rest) if rest else found
         if found is None:
-            raise Untestable("a block that the claim speaks of was not built")
+            raise Untestable("a block that the claim speaks of was not built, or a baseline not trained")
         return found
 
     def _in_unit(self, value: Any) -> Any:
@@ -56,6 +58,12 @@ def _relaxed(facts: Facts, claim: Claim) -> list[dict[str, float]]:
         raise Untestable("inference.sweep has no theta_conf 1 to compare with")
     drop = full["accuracy"] - row["accuracy"]
     return [full, row, {"allowed": allowed, "measured": drop, "points": -100 * drop}]
+
+
+def _gain(facts: Facts, claim: Claim) -> float:
+    if "end_to_end" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
+    return facts.accuracy("bloctrain") - facts.accuracy("end_to_end")
 
 
 def _paper_memory(facts: Facts, claim: Claim) -> dict[str, Any]:
@@ -89,11 +97,15 @@ def _left(facts: Facts, claim: Claim) -> dict[str, float]:
 
 
 def _extra_macs(facts: Facts, claim: Claim) -> float:
+    if "bloctrain_base" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
     own, base = (facts.results.inference[method]["macs_per_image"] for method in BLOCK_WISE)
     return float(100 * (base / own - 1))
 
 
 def _by_depth(facts: Facts, claim: Claim) -> str:
+    if "end_to_end" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
     own, other = facts.by_depth("bloctrain"), facts.by_depth("end_to_end")
     return "; ".join(f"{key}: {100 * own[key]:.2f} % against {100 * other[key]:.2f} %" for key in own)
 
@@ -109,7 +121,7 @@ DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "full": lambda facts, claim: _relaxed(facts, claim)[0],
     "relaxed": lambda facts, claim: _relaxed(facts, claim)[1],
     "drop": lambda facts, claim: _relaxed(facts, claim)[2],
-    "gain": lambda facts, _: facts.accuracy("bloctrain") - facts.accuracy("end_to_end"),
+    "gain": _gain,
     "band": lambda facts, _: facts.band,
     "class_accuracy": _class_accuracy,
     "classes_of": lambda facts, _: {block.key: len(block.trained_on) for block in facts.results.built},
