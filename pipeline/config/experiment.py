@@ -78,6 +78,15 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _nothing_is_picked_on_training_images(self) -> Params:
+        if not self.data.split.held_out and (self.partition.source != "test" or self.baselines.trained):
+            raise ValueError(
+                "data.split.held_out is false, so validation images are trained on: hard classes cannot be picked on them, nor can "
+                "baselines train on both; write partition.source: test and baselines.trained: []"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_threshold_per_block(self) -> Params:
         theta_conf = self.inference.theta_conf
         if isinstance(theta_conf, list) and len(theta_conf) != len(self.blocks):
