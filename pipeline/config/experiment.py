@@ -81,8 +81,8 @@ class Params(Section):
     def _nothing_is_picked_on_training_images(self) -> Params:
         if not self.data.split.held_out and (self.partition.source != "test" or self.baselines.trained):
             raise ValueError(
-                "data.split.held_out is false, so validation images are trained on: hard classes cannot be picked on them, nor can "
-                "baselines train on both; write partition.source: test and baselines.trained: []"
+                "data.split.held_out is false, so validation images are trained on: hard classes cannot be picked on them, and "
+                "baselines cannot train on both; write partition.source: test and baselines.trained: []"
             )
         return self
 

@@ -19,8 +19,8 @@ class SplitParams(Section):
     test: Count
     """Images that every published number is measured on. Paper: 10000."""
     held_out: bool = True
-    """false: the validation images are some of those trained on, which are then all that there are. Paper: true; false for VGG-16,
-    which trains on all images and picks hard classes on the test set."""
+    """false: the validation images are some of those trained on. Paper: true; false for VGG-16, which trains on all images and
+    picks hard classes on the test set."""
 
 
 class DataParams(Section):

@@ -41,7 +41,7 @@ def split_source(source: Source, sizes: SplitParams, seed: int) -> dict[str, Poo
     rest = source.pool
     test = source.held_out
     if test is None:
-        rest, test = _divide(rest, sizes.train + sizes.validation, sizes.test, seed, "test")
+        rest, test = _divide(rest, sizes.train + sizes.validation * sizes.held_out, sizes.test, seed, "test")
     else:
         test = _reduce(test, sizes.test, seed, "data.split.test")
     if sizes.held_out:
