@@ -80,10 +80,10 @@ def _paper_memory(facts: Facts, claim: Claim) -> dict[str, Any]:
     return found[wanted] | {"batch": found[max(found)]}
 
 
-def _parameter_overhead(facts: Facts, claim: Claim) -> float:
+def _parameter_overhead(facts: Facts, claim: Claim) -> dict[str, float]:
     """Parameters of all blocks with their classifiers over those of the deepest end-to-end network, of the claim's network."""
-    (overhead,) = [row["overhead"] for row in facts.results.paper_parameters if row["network"] == claim.section]
-    return float(overhead)
+    own = {row["classifiers"]: row["overhead"] for row in facts.results.paper_parameters if row["network"] == claim.section}
+    return dict(own) | {"stated": own["as stated"]}
 
 
 def _class_accuracy(facts: Facts, claim: Claim) -> dict[str, float]:

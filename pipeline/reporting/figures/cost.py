@@ -1,4 +1,4 @@
-"""Figures 5, 6, 10A and 11: accuracy, memory, compute and time, by depth and by confidence threshold."""
+"""Figures 5, 6, 10A (10B for ResNet-11) and 11: accuracy, memory, compute and time, by depth and by confidence threshold."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -79,13 +79,14 @@ def figure_6b(facts: Facts, paper: Reference) -> plot.Drawn:
 
 
 def figure_10a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Figure 10A. Training time per epoch of each block on this machine, with its share of the forward pass that makes the next
-    block's features. BlocTrain-base trains every block on all classes."""
+    """Figure 10{panel}. Training time per epoch of each block on this machine, with its share of the forward pass that makes the
+    next block's features. BlocTrain-base trains every block on all classes."""
     _, (axis,) = plot.new_figure()
     series = {method: _epoch_seconds(facts, method) for method in BLOCK_WISE}
     plot.grouped_bars(axis, list(facts.results.params.blocks), series)
     axis.set(ylabel="training time (s per epoch)", xlabel="block")
-    return plot.finish([axis], f"By block, {plot.listed(series, '{:.3g} s')}.", 2)
+    panel = "B" if paper.section == "cifar100_resnet11" else "A"
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.3g} s')}.", 2, panel=panel)
 
 
 def figure_11a(facts: Facts, paper: Reference) -> plot.Drawn:

@@ -1,4 +1,4 @@
-"""Figures 4, 7, 9 and 10C: which classes are hard, and where the inputs leave."""
+"""Figures 4, 7, 9 and 10C (10D for ResNet-11): which classes are hard, and where the inputs leave."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -134,14 +134,15 @@ def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
 
 
 def figure_10c(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
+    """Figure 10{panel}. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
     keys = list(facts.results.params.blocks)
     left = dict(zip(BLOCK_WISE, (facts.results.exits, facts.results.base_exits), strict=True))
     series = {method: _shares(exits["exit_block"], len(keys)) for method, exits in left.items()}
     _, (axis,) = plot.new_figure()
     plot.grouped_bars(axis, keys, series, "{:.1f}")
     axis.set(ylabel="inputs classified (%)", xlabel="block", ylim=(0, 110))
-    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts))
+    panel = "D" if paper.section == "cifar100_resnet11" else "C"
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts), panel=panel)
 
 
 def _hard_classes(axis: Axes, facts: Facts, paper: Reference) -> None:
