@@ -14,7 +14,7 @@ from pipeline.base.folders import Folders
 from pipeline.reporting.claims import judge as judging
 from pipeline.reporting.claims.facts import Facts, load_facts
 from pipeline.reporting.claims.judge import judge
-from pipeline.reporting.claims.numbers import DERIVED
+from pipeline.reporting.claims.numbers import DERIVED, Untestable
 from pipeline.reporting.claims.paper import RESULTS, Reference, load_claims, read_claims_file, section_of
 from pipeline.reporting.claims.table import claims_table
 from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, Finding
@@ -245,3 +245,31 @@ def test_a_cost_within_the_spread_of_seeds_decides_nothing(digits: Facts) -> Non
 def test_fewer_blocks_than_end_to_end_has_say_nothing_of_cost(tmp_path: Path, name: str) -> None:
     facts = facts_of(tmp_path, digits_params(), built=2)
     assert finding(facts, f"cifar10_resnet9.{name}").verdict == NOT_TESTABLE
+
+
+STUDY = [
+    {"threshold": value, "test accuracy": accuracy, "compute efficiency": compute}
+    for value, accuracy, compute in ((0.0, 0.70, 1.9), (0.5, 0.72, 1.7), (1.0, 0.80, 1.5))
+]
+
+
+def test_the_papers_thresholds_on_cifar_100_are_taken_by_their_deviations_from_the_mean(digits: Facts) -> None:
+    """90.5, 92 and 93 % are about the mean, half a deviation and one above it (section 5.3); this run's threshold is the mean."""
+    assert [digits.partitioned_at(threshold) for threshold in (90.5, 92.0, 93.0)] == [True, False, False]
+    claim = load_claims()["cifar100_resnet11.hard_classes_after_block_1"]
+    accuracy = digits.results.blocks[0].accuracy["recall"]
+    wanted = {90.5: (accuracy <= accuracy.mean()).sum(), 93.0: (accuracy <= accuracy.mean() + accuracy.std()).sum()}
+    assert DERIVED["hard_at"](digits, claim) == wanted
+
+
+@pytest.mark.parametrize(("rows", "known"), [(STUDY, True), (STUDY[1:], False), ([], False)])
+def test_the_lowest_threshold_is_that_of_the_study(digits: Facts, rows: list[dict[str, Any]], known: bool) -> None:
+    facts = replace(digits, ledger=[replace(digits.own, thresholds=rows)])
+    claim = load_claims()["cifar100_resnet11.accuracy_lowest_threshold"]
+    if not known:
+        with pytest.raises(Untestable, match="studies.thresholds"):
+            DERIVED["studied"](facts, claim)
+        return
+    found = DERIVED["studied"](facts, claim)
+    assert found["lowest"] == {"accuracy": 0.70, "compute_efficiency": 1.9}
+    assert found["highest"] == {"accuracy": 0.80, "compute_efficiency": 1.5}

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.base.folders import BLOCK_WISE
-from pipeline.reporting.claims.facts import Facts
+from pipeline.partition.hardness import hardness_threshold
+from pipeline.partition.params import ThresholdParams
+from pipeline.reporting.claims.facts import DEVIATIONS, Facts
 from pipeline.reporting.claims.paper import Claim
 from pipeline.reporting.summary import look_up
 
@@ -111,9 +113,21 @@ def _by_depth(facts: Facts, claim: Claim) -> str:
 
 
 def _hard_at(facts: Facts, claim: Claim) -> dict[float, int]:
-    """How many classes after block 1 would be hard at each of the paper's thresholds, in percent."""
+    """How many classes after block 1 are hard at each of the paper's thresholds, taken by its standard deviations."""
     accuracy = facts.results.blocks[0].accuracy[facts.own.scale.partition["metric"]]
-    return {threshold: int((accuracy <= threshold / 100).sum()) for threshold in claim.value}
+    relative = {each: ThresholdParams(mode="relative", value=DEVIATIONS[each]) for each in claim.value}
+    return {each: int((accuracy <= hardness_threshold(accuracy, how)).sum()) for each, how in relative.items()}
+
+
+def _studied(facts: Facts, claim: Claim) -> dict[str, dict[str, float]]:
+    """Accuracy and compute at the paper's lowest and highest threshold, from the study."""
+    found = {name: facts.studied_at(threshold) for name, threshold in (("lowest", min(DEVIATIONS)), ("highest", max(DEVIATIONS)))}
+    if None in found.values():
+        raise Untestable("no study of the hardness threshold at mean and mean + std (`python -m studies.thresholds 0 0.5 1`)")
+    return {
+        name: {"accuracy": row["test accuracy"], "compute_efficiency": row["compute efficiency"]}
+        for name, row in found.items() if row is not None
+    }  # fmt: skip
 
 
 DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
@@ -131,6 +145,9 @@ DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "extra_macs": _extra_macs,
     "by_depth": _by_depth,
     "hard_at": _hard_at,
+    "studied": _studied,
+    "hard_at_lowest": lambda facts, claim: _hard_at(facts, claim)[min(claim.value)],
+    "hard_at_highest": lambda facts, claim: _hard_at(facts, claim)[max(claim.value)],
     "hard_at_each": lambda facts, claim: ", ".join(f"{at}: {count}" for at, count in _hard_at(facts, claim).items()),
     "setting": lambda facts, _: facts.own.parameters,
     "images": lambda facts, _: {split: facts.results.images(split) for split in ("train", "validation", "test")},
