@@ -30,8 +30,8 @@ class Context:
 
     @classmethod
     def open(cls, folders: Folders, params: TrainingSections, devices: int = 1, nodes: int = 1, quiet: bool = False) -> "Context":
-        """Read the manifest and the encoder, launch `devices` processes on each of `nodes` machines and, unless `quiet`, say which
-        engine computes.
+        """Read the manifest and the encoder, launch `devices` processes on each of `nodes` machines and, unless `quiet`, say
+        which engine computes.
 
         Raises:
             UserError: a file is missing or damaged, or there is no such device or engine.

@@ -9,6 +9,7 @@ from tiny_run import make_run, run_stage, tiny_content
 from pipeline.base.folders import METHODS, Folders
 from pipeline.config import load_params
 from pipeline.inference.stored import predictions
+from pipeline.predict import Run
 
 REPORTS = ("tables", "figures", "validate", "report")
 
@@ -58,3 +59,10 @@ def test_predictions_are_those_of_the_methods_trained(run):
     params = load_params(root / "params.yaml")
     arrays = predictions(Folders(root), params, params.inference.theta_conf, 10)
     assert {name.rpartition("_")[0] for name in arrays if name.endswith("_b1")} == set(trained)
+
+
+def test_a_network_that_was_left_out_cannot_be_asked(run, refusal):
+    root, trained = run
+    for method in METHODS:
+        if method not in trained:
+            assert "holds no trained weights" in refusal(Run(root).network, method)
