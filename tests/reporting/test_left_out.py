@@ -9,7 +9,7 @@ from tiny_run import make_run, run_stage, tiny_content
 from pipeline.base.folders import METHODS, Folders
 from pipeline.config import load_params
 from pipeline.inference.stored import predictions
-from pipeline.predict import Run
+from pipeline.predict.run import Run
 
 REPORTS = ("tables", "figures", "validate", "report")
 
