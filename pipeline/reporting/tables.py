@@ -77,7 +77,7 @@ def headline(ledger: Sequence[Entry]) -> Table:
         paper = " to ".join(f"{value}{form.rpartition('}')[2]}" for value in stated)
         rows.append([words, paper, *(_span(look_up(entry.summary, path), form, times) for entry in ledger)])
     note = (
-        "theta_conf is 1 on CIFAR-10 and digits, 0.9999 on CIFAR-100; ratios are against end to end at full depth. At what scale: "
+        "theta_conf is 1, on CIFAR-100 0.9999; ratios are against end to end at full depth. At what scale: "
         "table experiments; claim by claim: claims."
     )
     marked = [f"{entry.name}: {entry.scale.test_picked}." for entry in ledger if entry.scale.test_picked]
