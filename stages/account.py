@@ -1,10 +1,12 @@
 """Memory of training, compute and memory per inference, synaptic operations, training times: runs/accounting/."""
 
-from pipeline.accounting.account_stage import PAPER_SCALE, account_stage
+from pipeline.accounting.account_stage import account_stage
+from pipeline.accounting.papers_networks import PAPER_SCALE
+from pipeline.accounting.params import AccountingParams
 from pipeline.encoding.params import EncodingParams
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.training.params import ComputeParams, HcdParams, TrainingParams
+from pipeline.training.params import BaselinesParams, ComputeParams, HcdParams, TrainingParams
 from stages.stage import Stage
 
 STAGE = Stage(
@@ -18,6 +20,8 @@ STAGE = Stage(
         "training.batch_size": TrainingParams,
         "compute": ComputeParams,
         "hcd.joint": HcdParams,
+        "baselines.trained": BaselinesParams,
+        "accounting": AccountingParams,
     },
     needs=[
         "data/prepared/manifest.json",
@@ -29,7 +33,7 @@ STAGE = Stage(
         "runs/sweep.csv",
         "runs/accuracy_by_depth.csv",
         "runs/synaptic_operations.npz",
-        str(PAPER_SCALE),
+        *map(str, PAPER_SCALE.values()),
     ],
     outs=["runs/accounting", "runs/training_time.csv"],
 )

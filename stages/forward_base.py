@@ -2,12 +2,13 @@
 
 from pipeline.network.params import BlockParams
 from pipeline.training.forward_stages import forward_base
+from pipeline.training.params import BaselinesParams
 from stages.networks import NETWORK
 from stages.stage import Stage
 
 STAGE = Stage(
     per_block=True,
-    reads=NETWORK | {"blocks.${key}": BlockParams},
+    reads=NETWORK | {"blocks.${key}": BlockParams, "baselines.trained": BaselinesParams},
     needs=[
         "data/prepared",
         "runs/b0/encoder.json",

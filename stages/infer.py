@@ -4,7 +4,7 @@ from pipeline.inference.infer_stage import infer_stage
 from pipeline.inference.params import InferenceParams
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.training.params import ComputeParams, FeatureParams, HcdParams
+from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams
 from stages.stage import Stage
 
 STAGE = Stage(
@@ -17,6 +17,7 @@ STAGE = Stage(
         "features": FeatureParams,
         "compute": ComputeParams,
         "hcd.joint": HcdParams,
+        "baselines.trained": BaselinesParams,
         "inference": InferenceParams,
     },
     needs=[

@@ -1,5 +1,6 @@
 """Put the finished run into the ledger, reports/published/<experiment>/. Refuses uncommitted files and a stale run."""
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from pipeline.reporting.validation import check_all, write_checks
 from stages.stage import guard
 
 
-def main(folders: Folders) -> None:
-    """Raises UserError for what is not committed, out of date or missing."""
+def main(folders: Folders, notes: list[str]) -> None:
+    """`notes` say what is to be known of the numbers. Raises UserError for what is not committed, out of date or missing."""
     commit, params = require_committed(folders.root), load_params(folders.params)
     facts = load_facts(params, folders)
     facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
@@ -29,8 +30,12 @@ def main(folders: Folders) -> None:
         write_checks(check_all(params.expectations, facts.summary), folder)
 
     tested = {name: finding for name, finding in findings(facts).items() if finding.scale}
-    print(f"published: {publish(facts.results, replace(facts.own, findings=tested), commit, draw)}; commit it")
+    entry = replace(facts.own, findings=tested, notes=notes)
+    print(f"published: {publish(facts.results, entry, commit, draw)}; commit it")
 
 
 if __name__ == "__main__":
-    guard(lambda: main(Folders()))
+    parser = argparse.ArgumentParser(prog="python -m stages.publish", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--note", action="append", default=[], help="a sentence on the numbers, kept with them; may be repeated")
+    given = parser.parse_args()
+    guard(lambda: main(Folders(), given.note))

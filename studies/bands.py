@@ -25,11 +25,13 @@ def bands(summary: dict[str, Any], params: Params) -> str:
     """`expectations` in YAML for the numbers of one reports/summary.json."""
     alike = params.blocks["b1"].learning_rate == params.baselines.end_to_end_learning_rate
     test_images, spread = params.data.split.test, variation({}, [summary] if alike else []).deviation
+    pair = None not in (summary["accuracy"].get(method) for method in ("bloctrain_base", "end_to_end"))
+    source = f"test images and two seeds of block 1, sd {spread:.4f}" if pair and alike else "test images alone"
     rows = []
     for metric, value in flatten(summary).items():
         if metric.startswith("accuracy"):
             deviation = hypot(sqrt(value * (1 - value) / test_images), spread)
-            half, why = WIDTH * deviation, f"{WIDTH} x {deviation:.4f} (test images and two seeds of block 1, sd {spread:.4f})"
+            half, why = WIDTH * deviation, f"{WIDTH} x {deviation:.4f} ({source})"
         elif metric in ("efficiency.compute", "efficiency.memory_overhead"):
             half, why = EFFICIENCY * value, f"{EFFICIENCY:.0%}, the exits follow the training"
         elif metric.startswith("efficiency.training_memory_reduction"):

@@ -2,7 +2,7 @@
 
 Runs the experiment in force once per value of partition.threshold.value, as DVC experiments, so that only the stages behind
 the partition run again. Per threshold: hard classes, accuracy, compute and memory of inference, the stages that had to run
-again, and the share of the training time saved, of all three methods and of BlocTrain alone. Prints the settings of the
+again, and the share of the training time saved, of all methods trained and of BlocTrain alone. Prints the settings of the
 threshold and of theta_conf that validation accuracy and cost recommend, and writes
 reports/published/<experiment>/thresholds.csv, .md and .png.
 """
@@ -73,6 +73,7 @@ def describe(value: float, ref: str) -> tuple[dict[str, Any], pd.DataFrame]:
     return {
         "threshold": value,
         "hard classes": " / ".join(str(block["hard"]) for block in summary["partition"].values()),
+        "left at": " / ".join(f"{100 * share:.2f}" for share in summary["exits"].values()),
         "test accuracy": summary["accuracy"]["bloctrain"],
         "validation accuracy": float(validation.iloc[0]) if len(validation) else float("nan"),
         "compute efficiency": summary["efficiency"]["compute"],

@@ -36,6 +36,7 @@ features: {mode: cached, realisations: 2}
 hcd: {joint: true, keep_hard: 0.95, spare_hard: 0.99}
 partition: {metric: recall, threshold: {mode: relative, value: 0.0}}
 inference: {theta_conf: 1.0, sweep: [0.9, 1.0]}
+accounting: {}
 compute: {device: cpu, micro_batch: 8, kernel: reference}
 """
 

@@ -21,6 +21,7 @@ ALLOWED = {
     "network": NETWORKS | DETECTOR | REPORTS | {"check"},
     "training": NETWORKS | DETECTOR | REPORTS | {"check"},
     "partition": AFTER_PARTITION,
+    "accounting": {"account", "check", *REPORTS},
     "inference": {"infer", "account", "check", *REPORTS},
 }
 NEEDED = {"data": "prepare", "encoding": "encode", "training": "train_block", "partition": "partition", "inference": "infer"}

@@ -28,6 +28,29 @@ def test_everything_runs_and_then_nothing(clone):
     assert stages_run(run(clone, "dvc", "repro")) == []
 
 
+FOUR_BLOCKS = {
+    "b1": {"prev": "b0", "layers": [{"kind": "conv", "channels": 4}, {"kind": "pool", "size": 2}]},
+    "b2": {"prev": "b1", "layers": [{"kind": "conv", "channels": 4, "stride": 2}]},
+    "b3": {"prev": "b2", "layers": [{"kind": "conv", "channels": 4}]},
+    "b4": {"prev": "b3", "layers": [{"kind": "conv", "channels": 4}], "residual": ["b1", "b2"], "threshold": 0.5},
+}
+
+
+def test_another_network_takes_no_more_than_another_parameter_file(tmp_path):
+    """VGG-16's shape: four blocks with linear classifiers, the last fed by the first two as well; no baselines."""
+    make_clone(tmp_path)
+    content = read_params(tmp_path)
+    content["blocks"] = {key: block | {"hidden": 0, "learning_rate": 0.01} for key, block in FOUR_BLOCKS.items()}
+    content["data"]["split"]["held_out"] = False
+    content["partition"] |= {"source": "test", "no_hard_class": "stop", "no_easy_class": "continue"}
+    content |= {"deepest": "b4", "baselines": content["baselines"] | {"trained": []}}
+    write_params(tmp_path, content)
+    assert len(stages_run(run(tmp_path, "dvc", "repro"))) == STAGES + 2 * 9
+    summary = json.loads((tmp_path / "reports/summary.json").read_text())
+    assert summary["depth"] >= 3 and summary["accuracy"]["end_to_end"] is None
+    assert "hard classes picked on the test set" in (tmp_path / "reports/tables/this_run.md").read_text()
+
+
 def test_publishing_needs_a_clean_tree_and_a_run_of_this_commit(clone):
     output = run(clone, "python", "-m", "stages.publish", ok=False)
     assert output.startswith("error: git: ") and "not committed" in output

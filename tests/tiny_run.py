@@ -47,8 +47,7 @@ def make_run(root: Path, content: dict, stages: tuple[str, ...] = UP_TO_ACCOUNT)
     """Write params.yaml and run the stages, those per block in the order of the blocks."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    (root / "experiments").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "experiments/cifar10-resnet9.yaml", root / "experiments")
+    shutil.copytree(ROOT / "experiments", root / "experiments", dirs_exist_ok=True)
     blocks = list(read_mapping(root / "params.yaml")["blocks"])
     for name in stages:
         if name not in PER_BLOCK:

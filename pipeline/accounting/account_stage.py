@@ -11,7 +11,8 @@ from torch import Tensor
 from pipeline.accounting.inference_cost import mean_cost
 from pipeline.accounting.measured import saved_bytes
 from pipeline.accounting.network_cost import NetworkCost
-from pipeline.accounting.papers_network import papers_training_memory
+from pipeline.accounting.papers_networks import papers_networks
+from pipeline.accounting.params import AccountingParams
 from pipeline.accounting.training_memory import MEGABYTE_BITS, megabytes
 from pipeline.base.files import atomic_folder, damaged, missing, read_arrays, write_csv
 from pipeline.base.folders import BLOCK_WISE, METHODS, Folders
@@ -27,13 +28,12 @@ from pipeline.network.plan import BlockPlan
 from pipeline.training.assignment import has_detector
 from pipeline.training.params import TrainingSections
 
-PAPER_SCALE = Path("experiments/cifar10-resnet9.yaml")
-
 
 class AccountingSections(TrainingSections, Protocol):
     """The sections that accounting reads."""
 
     encoding: EncodingParams
+    accounting: AccountingParams
     deepest: str
 
 
@@ -43,9 +43,9 @@ def account_stage(folders: Folders, params: AccountingSections) -> None:
     cost = NetworkCost.of_run(folders, params, params.encoding.time_steps, manifest)
     with atomic_folder(folders.runs / "accounting") as folder:
         _training_memory(cost, params, folder / "training_memory.csv")
-        papers_training_memory(folders.root / PAPER_SCALE, folder / "paper_training_memory.csv")
+        papers_networks(folders.root, params.accounting.memory_images, folder)
         _inference(folders, cost, folder / "inference.csv")
-        _tradeoff(folders, cost, folder / "tradeoff.csv")
+        _tradeoff(folders, params, cost, folder / "tradeoff.csv")
     _training_time(folders, params)
 
 
@@ -64,27 +64,30 @@ def _training_time(folders: Folders, params: AccountingSections) -> None:
 
 
 def _training_memory(cost: NetworkCost, params: AccountingSections, path: Path) -> None:
+    """For a mini-batch, and for `memory_images`; what autograd saves is measured once and grows with the images."""
     batch = params.training.batch_size
-    counted: list[tuple[str, int, str, float, float, float, float]] = []
+    counted: list[tuple[int, str, int, str, float, float, float, float]] = []
     for depth, key in enumerate(params.blocks, start=1):
         chain = cost.chain(key)
         cases = [("end_to_end", chain_to(params.blocks, key), chain, cost.all_classes, False)]
         if key in cost.built:
             cases.insert(0, ("bloctrain", [key], chain[-1:], cost.classes[key], has_detector(key)))
         for method, keys, trained, classes, hcd in cases:
-            weights, state = megabytes(chain, trained, classes, hcd, batch, cost.time_steps)
             block = build_block(
                 params, keys, cost.image, classes, hcd and params.hcd.joint, "memory",
                 on_cpu(params.compute.kernel, params.compute.precision),
             )  # fmt: skip
             saved = _saved_mb(params, block, cost.plans, cost.time_steps)
-            counted.append((method, depth, key, weights, state, weights + state, saved))
-    whole = next(row[5] for row in counted if row[0] == "end_to_end" and row[1] == len(params.blocks))
-    same = {row[1]: row[5] for row in counted if row[0] == "end_to_end"}
+            for images in {batch: None, params.accounting.memory_images: None}:
+                weights, state = megabytes(chain, trained, classes, hcd, images, cost.time_steps)
+                counted.append((images, method, depth, key, weights, state, weights + state, saved * images / batch))
+    same = {(row[0], row[2]): row[6] for row in counted if row[1] == "end_to_end"}
     rows = [
-        [*row[:6], whole / row[5], same[row[1]] / row[5], row[6]] for row in sorted(counted, key=lambda row: (row[0], row[1]))
+        [*row[:7], same[row[0], len(params.blocks)] / row[6], same[row[0], row[2]] / row[6], row[7]]
+        for row in sorted(counted, key=lambda row: (row[0] != batch, row[1], row[2]))
     ]
     columns = (
+        "images",
         "method",
         "depth",
         "block",
@@ -124,7 +127,7 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
     if list(depth["block"]) != list(cost.plans):
         raise damaged(folders.runs / "accuracy_by_depth.csv", "rows are missing")
     rows = []
-    for method in BLOCK_WISE:
+    for method in (method for method in BLOCK_WISE if method in operations):
         exits = load_exits(exits_path(folders, method, "test"))
         costs = cost.exit_costs(method)
         shares = np.bincount(exits["exit_block"] - 1, minlength=len(costs)) / len(exits["exit_block"])
@@ -132,8 +135,9 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
         accuracy = float((exits["prediction"] == exits["label"]).mean())
         rows.append([method, accuracy, mean.macs, whole.macs / mean.macs, mean.memory_bits / MEGABYTE_BITS,
                      mean.memory_bits / whole.memory_bits, operations[method]])  # fmt: skip
-    rows.append(["end_to_end", float(depth["end_to_end"].iloc[-1]), whole.macs, 1.0, whole.memory_bits / MEGABYTE_BITS, 1.0,
-                 operations["end_to_end"]])  # fmt: skip
+    reached = depth["end_to_end"].iloc[-1]
+    rows.append(["end_to_end", None if pd.isna(reached) else float(reached), whole.macs, 1.0, whole.memory_bits / MEGABYTE_BITS,
+                 1.0, operations.get("end_to_end")])  # fmt: skip
     columns = (
         "method",
         "accuracy",
@@ -149,8 +153,8 @@ def _inference(folders: Folders, cost: NetworkCost, path: Path) -> None:
 def _operations(folders: Folders) -> dict[str, float]:
     """Mean synaptic operations per image of the sample: of the blocks that each image visits."""
     counted = read_arrays(folders.runs / "synaptic_operations.npz")
-    means = {"end_to_end": float(counted["end_to_end"].mean())}
-    for method in BLOCK_WISE:
+    means = {"end_to_end": float(counted["end_to_end"].mean())} if "end_to_end" in counted else {}
+    for method in (method for method in BLOCK_WISE if method in counted):
         exit_block = load_exits(exits_path(folders, method, "test"))["exit_block"][counted["index"]]
         visited = np.arange(counted[method].shape[1]) < exit_block[:, None]
         means[method] = float((counted[method] * visited).sum(1).mean())
@@ -166,10 +170,11 @@ def _table(path: Path) -> pd.DataFrame:
         raise damaged(path, error) from error
 
 
-def _tradeoff(folders: Folders, cost: NetworkCost, path: Path) -> None:
+def _tradeoff(folders: Folders, params: AccountingSections, cost: NetworkCost, path: Path) -> None:
     table = _table(folders.runs / "sweep.csv")
     per_split = table.groupby(["method", "split"]).size()
-    if table.isna().any(axis=None) or len(per_split) != 3 or per_split.nunique() != 1:
+    expected = 2 + ("bloctrain_base" in params.baselines.trained)  # BlocTrain on both splits, BlocTrain-base on test images
+    if table.isna().any(axis=None) or len(per_split) != expected or per_split.nunique() != 1:
         raise damaged(folders.runs / "sweep.csv", "rows or cells are missing")
     whole = cost.end_to_end()
     shares = [f"share_{key}" for key in cost.plans]

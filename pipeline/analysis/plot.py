@@ -21,6 +21,8 @@ OKABE_ITO = {
 }  # fmt: skip
 """Colours that stay apart for colour-blind readers (Okabe and Ito 2008)."""
 METHOD_COLOURS = {"bloctrain": OKABE_ITO["blue"], "bloctrain_base": OKABE_ITO["orange"], "end_to_end": OKABE_ITO["green"]}
+SHADES = [OKABE_ITO[name] for name in ("sky", "blue", "black", "orange", "purple")]
+"""Of what is no method, in order."""
 METHOD_MARKERS = {"bloctrain": "o", "bloctrain_base": "s", "end_to_end": "^"}
 PAPER = {"color": OKABE_ITO["red"], "linestyle": "--", "linewidth": 1.1}
 """How the paper's values are drawn, everywhere."""
@@ -89,11 +91,12 @@ def bars(axis: Axes, names: Sequence[str], values: Sequence[float], width: float
 
 
 def grouped_bars(axis: Axes, groups: Sequence[str], series: Mapping[str, Sequence[float]], form: str = "") -> None:
-    """Bars side by side: `series[method][i]` over `groups[i]`."""
+    """Bars side by side: `series[name][i]` over `groups[i]`; a method has its own name and colour."""
     width = 0.8 / len(series)
     for position, (method, values) in enumerate(series.items()):
         places = [i + (position - (len(series) - 1) / 2) * width for i in range(len(groups))]
-        drawn = axis.bar(places, values, width * 0.92, label=NAMES[method], color=METHOD_COLOURS[method])
+        colour = METHOD_COLOURS.get(method, SHADES[position % len(SHADES)])
+        drawn = axis.bar(places, values, width * 0.92, label=NAMES.get(method, method), color=colour)
         if form:
             axis.bar_label(drawn, fmt=form, fontsize=6, padding=1)
     axis.set_xticks(range(len(groups)), groups)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from pipeline.accounting.params import AccountingParams
 from pipeline.base.sections import Section
 from pipeline.config.expectation import Expectation
 from pipeline.data.params import DataParams
@@ -37,6 +38,7 @@ class Params(Section):
     hcd: HcdParams
     partition: PartitionParams
     inference: InferenceParams
+    accounting: AccountingParams
     compute: ComputeParams
     expectations: list[Expectation] = Field(default=[])
 
@@ -73,6 +75,15 @@ class Params(Section):
                         f"of data.image_size {self.data.image_size}; remove blocks or strides, or use larger images"
                     )
                 size = -(-size // shrink) if not isinstance(layer, PoolLayer) else size // shrink
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_picked_on_training_images(self) -> Params:
+        if not self.data.split.held_out and (self.partition.source != "test" or self.baselines.trained):
+            raise ValueError(
+                "data.split.held_out is false, so validation images are trained on: hard classes cannot be picked on them, and "
+                "baselines cannot train on both; write partition.source: test and baselines.trained: []"
+            )
         return self
 
     @model_validator(mode="after")

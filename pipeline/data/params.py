@@ -18,6 +18,9 @@ class SplitParams(Section):
     """Images that pick hard classes and thresholds; the baselines train on them as well. Paper: 10000."""
     test: Count
     """Images that every published number is measured on. Paper: 10000."""
+    held_out: bool = True
+    """false: the validation images are some of those trained on. Paper: true; false for VGG-16, which trains on all images and
+    picks hard classes on the test set."""
 
 
 class DataParams(Section):

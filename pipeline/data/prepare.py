@@ -41,10 +41,14 @@ def split_source(source: Source, sizes: SplitParams, seed: int) -> dict[str, Poo
     rest = source.pool
     test = source.held_out
     if test is None:
-        rest, test = _divide(rest, sizes.train + sizes.validation, sizes.test, seed, "test")
+        rest, test = _divide(rest, sizes.train + sizes.validation * sizes.held_out, sizes.test, seed, "test")
     else:
         test = _reduce(test, sizes.test, seed, "data.split.test")
-    train, validation = _divide(rest, sizes.train, sizes.validation, seed, "validation")
+    if sizes.held_out:
+        train, validation = _divide(rest, sizes.train, sizes.validation, seed, "validation")
+    else:
+        train = _reduce(rest, sizes.train, seed, "data.split.train")
+        validation = _reduce(train, sizes.validation, seed, "data.split.validation")
     splits = {"train": train, "validation": validation, "test": test}
     for name, pool in splits.items():
         counts = np.bincount(pool.labels, minlength=len(source.class_names))
@@ -76,7 +80,7 @@ def _reduce(pool: Pool, size: int, seed: int, key: str) -> Pool:
     if size == len(pool.labels):
         return pool
     if size > len(pool.labels):
-        raise UserError(f"params.yaml: {key} is {size} but the source's test set has {len(pool.labels)} images; lower it")
+        raise UserError(f"params.yaml: {key} is {size} but there are {len(pool.labels)} images to draw them from; lower it")
     if len(pool.labels) - size < len(np.unique(pool.labels)):
         rows = np.sort(np.random.default_rng(torch_seed(seed, "split", key)).permutation(len(pool.labels))[:size])
         return Pool(pool.images[rows], pool.labels[rows])

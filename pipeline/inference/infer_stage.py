@@ -1,6 +1,7 @@
 """The inference stage: exits, sweep and depths by replay; agreement, operations and latency by running."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +19,9 @@ from pipeline.inference.runner import ConditionalRunner
 from pipeline.inference.stored import stored_votes
 from pipeline.inference.sweep import accuracy_by_depth, sweep
 from pipeline.inference.synaptic import synaptic_operations
+from pipeline.network.block import Block
 from pipeline.network.walk import Bundle
-from pipeline.partition.exit_rule import replay
+from pipeline.partition.exit_rule import Exits, replay
 from pipeline.training.context import Context
 from pipeline.training.feed import CachedFeed
 from pipeline.training.forward import run_chunk
@@ -48,7 +50,11 @@ def replay_outputs(folders: Folders, params: InferenceSections, classes: int) ->
     rows: list[list] = []
     depth: dict[str, list[float | None]] = {}
     keys, theta_conf = list(params.blocks), params.inference.theta_conf
-    for method, splits in EVALUATED.items():
+    trained = ("bloctrain", *params.baselines.trained)
+    if "bloctrain_base" not in trained:
+        nobody = Exits(*[np.zeros(0, np.int64)] * 2, *[np.zeros(0, np.float32)] * 2)
+        save_exits(exits_path(folders, "bloctrain_base", "test"), nobody, nobody.prediction, [], [], len(keys))
+    for method, splits in ((name, splits) for name, splits in EVALUATED.items() if name in trained):
         for split in splits:
             votes, label = stored_votes(folders, params, method, split)
             chosen = thresholds(theta_conf, len(votes))
@@ -59,12 +65,11 @@ def replay_outputs(folders: Folders, params: InferenceSections, classes: int) ->
                 depth[method] = list(accuracy_by_depth(votes, label, classes, chosen))
     columns = ("method", "split", "theta_conf", "accuracy", *(f"share_{key}" for key in keys))
     write_csv(folders.runs / "sweep.csv", columns, rows)
-    depth["end_to_end"] = []
-    for key in keys:
+    for key in keys if "end_to_end" in trained else []:
         outputs = load_outputs(folders.block(key, "end_to_end"), "test")
-        depth["end_to_end"].append(float((outputs.logits.argmax(1) == outputs.label).mean()))
-    depth["bloctrain"] += [None] * (len(keys) - len(depth["bloctrain"]))
-    table = [[i + 1, key, *(depth[name][i] for name in METHODS)] for i, key in enumerate(keys)]
+        depth.setdefault("end_to_end", []).append(float((outputs.logits.argmax(1) == outputs.label).mean()))
+    filled = {name: [*depth.get(name, []), *[None] * len(keys)] for name in METHODS}  # none for what was not built or trained
+    table = [[i + 1, key, *(filled[name][i] for name in METHODS)] for i, key in enumerate(keys)]
     write_csv(folders.runs / "accuracy_by_depth.csv", ("depth", "block", *METHODS), table)
 
 
@@ -73,15 +78,16 @@ def run_networks(folders: Folders, params: InferenceSections) -> None:
     context = Context.open(folders, params)
     compute, classes = context.compute, context.manifest.classes
     feed = context.evaluation_feed(next(iter(params.blocks)), "test")
-    blocks = {method: load_exit_blocks(context, method) for method in BLOCK_WISE}
-    network = load_end_to_end(context, params.deepest)
+    trained = ("bloctrain", *params.baselines.trained)
+    blocks = {method: load_exit_blocks(context, method) for method in BLOCK_WISE if method in trained}
+    network = load_end_to_end(context, params.deepest) if "end_to_end" in trained else None
     every = np.arange(feed.count)
 
     def runner(method: str) -> ConditionalRunner:
         return ConditionalRunner(blocks[method], thresholds(params.inference.theta_conf, len(blocks[method])), classes, compute)
 
     agreement = {}
-    for method in BLOCK_WISE:
+    for method in blocks:
         exits = runner(method).run(feed, every)
         votes = stored_votes(folders, params, method, "test")[0]
         stored = replay(votes, thresholds(params.inference.theta_conf, len(votes)), classes)
@@ -95,27 +101,31 @@ def run_networks(folders: Folders, params: InferenceSections) -> None:
 
     sample = sample_rows(len(every), params.inference.sample_images)
     chunks = [sample[start : start + compute.micro_batch] for start in range(0, len(sample), compute.micro_batch)]
-    operations = {method: np.zeros((len(sample), len(params.blocks))) for method in BLOCK_WISE}
+    operations = {method: np.zeros((len(sample), len(params.blocks))) for method in blocks}
     whole = []
     for number, part in enumerate(chunks):
         places = slice(number * compute.micro_batch, number * compute.micro_batch + len(part))
         with compute.autocast():
             bundle = _spikes(context, feed, part)
-            whole.append(synaptic_operations(network, bundle)[0].numpy())
-            for method in BLOCK_WISE:
+            if network is not None:
+                whole.append(synaptic_operations(network, bundle)[0].numpy())
+            for method in blocks:
                 passing = bundle
                 for index, here in enumerate(blocks[method]):
                     counted, passing = synaptic_operations(here.block, passing)
                     operations[method][places, index] = counted.numpy()
-    arrays = operations | {"end_to_end": np.concatenate(whole), "index": sample}
+    arrays = operations | ({"end_to_end": np.concatenate(whole)} if whole else {}) | {"index": sample}
     write_arrays(folders.runs / "synaptic_operations.npz", arrays)
 
-    def end_to_end() -> None:
+    def at_once(whole: Block) -> None:
         for part in chunks:
-            run_chunk(compute, network, _spikes(context, feed, part), len(part)).logits.cpu()
+            run_chunk(compute, whole, _spikes(context, feed, part), len(part)).logits.cpu()
 
-    contenders: dict[str, Callable[[], object]] = {"bloctrain": lambda: runner("bloctrain").run(feed, sample),
-                  "bloctrain_base": lambda: runner("bloctrain_base").run(feed, sample), "end_to_end": end_to_end}  # fmt: skip
+    contenders: dict[str, Callable[[], object]] = {
+        method: partial(lambda method: runner(method).run(feed, sample), method) for method in blocks
+    }
+    if network is not None:
+        contenders["end_to_end"] = partial(at_once, network)
     seconds = measure_alternating(contenders, params.inference.latency_repeats)
     write_json(folders.runs / "latency.json", {
         "images": len(sample), "batch_size": compute.micro_batch, "repeats": params.inference.latency_repeats,

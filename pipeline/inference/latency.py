@@ -18,5 +18,7 @@ def measure_alternating(contenders: Mapping[str, Callable[[], object]], repeats:
 
 
 def speedups(seconds: dict[str, list[float]], reference: str) -> dict[str, float]:
-    """Median seconds of the reference over those of each other contender."""
+    """Median seconds of the reference over those of each other contender; nothing where the reference was not run."""
+    if reference not in seconds:
+        return {}
     return {name: median(seconds[reference]) / median(own) for name, own in seconds.items() if name != reference}

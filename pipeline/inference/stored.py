@@ -56,11 +56,15 @@ def predictions(folders: Folders, params: HasBlocks, theta_conf: float | list[fl
     label = load_exits(exits_path(folders, "bloctrain", "test"))["label"]
     arrays = {"label": label, "index": np.arange(len(label))}
     for method in BLOCK_WISE:
-        votes, _ = stored_votes(folders, params, method, "test")
+        votes, own = stored_votes(folders, params, method, "test")
+        if not len(own):  # not trained
+            continue
         for depth, key in enumerate(list(params.blocks)[: len(votes)], start=1):
             exits = replay(votes[:depth], thresholds(theta_conf, depth), classes)
             arrays[f"{method}_{key}"] = exits.prediction
         arrays[f"{method}_exit"] = exits.exit_block
     for key in params.blocks:
-        arrays[f"end_to_end_{key}"] = load_outputs(folders.block(key, "end_to_end"), "test").logits.argmax(1)
+        outputs = load_outputs(folders.block(key, "end_to_end"), "test")
+        if len(outputs.label):
+            arrays[f"end_to_end_{key}"] = outputs.logits.argmax(1)
     return {name: array.astype(np.int64 if name == "index" else np.uint16) for name, array in arrays.items()}

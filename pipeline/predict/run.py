@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.accounting.network_cost import NetworkCost
 from pipeline.base.errors import UserError
+from pipeline.base.files import parameter_count
 from pipeline.base.folders import METHODS, Folders
 from pipeline.base.parameters import Parameters, load_parameters
 from pipeline.inference.networks import load_exit_blocks
@@ -67,7 +68,8 @@ class Run:
     def _require_weights(self, method: str) -> None:
         if not self.folders.params.is_file():
             raise UserError(f"{self.folders.root}: holds no params.yaml, so it is no run; name a folder that the pipeline ran in")
-        if not any(self.folders.block(key, method).joinpath(WEIGHTS).exists() for key in self._parameters.blocks):
+        paths = [self.folders.block(key, method) / WEIGHTS for key in self._parameters.blocks]
+        if not any(path.exists() and parameter_count(path) for path in paths):  # a baseline that is left out has none
             raise UserError(
                 f"{self.folders.root}: holds no trained weights of {method}; train with `dvc repro`, or name an entry of "
                 "reports/published that has them"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.base.files import read_arrays, read_json, read_table
-from pipeline.base.folders import Folders
+from pipeline.base.folders import METHODS, Folders
 from pipeline.config import Params
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that tables and figures are made of."""
+    """Everything that tables and figures are made of. `memory` is counted for a mini-batch, `all_memory` for fewer images too."""
 
     params: Params
     folders: Folders
@@ -43,11 +43,18 @@ class Results:
     base_exits: dict[str, np.ndarray]
     depths: list[Row]
     memory: list[Row]
+    all_memory: list[Row]
     inference: dict[str, Row]
     tradeoff: list[Row]
     times: list[Row]
     latency: Row
     paper_memory: list[Row]
+    paper_parameters: list[Row]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """BlocTrain and the baselines that were trained."""
+        return tuple(method for method in METHODS if method in ("bloctrain", *self.params.baselines.trained))
 
     @property
     def built(self) -> list[Block]:
@@ -71,14 +78,17 @@ def load_results(params: Params, folders: Folders) -> Results:
         UserError: a file is missing or damaged; the message names it.
     """
     runs, accounting = folders.runs, folders.runs / "accounting"
+    memory = read_table(accounting / "training_memory.csv")
     return Results(
         params, folders, read_json(folders.prepared / "manifest.json"),
         blocks=[_load_block(folders, key, block.prev) for key, block in params.blocks.items()],
         exits=read_arrays(runs / "exits_test.npz"), base_exits=read_arrays(runs / "exits_base_test.npz"),
-        depths=read_table(runs / "accuracy_by_depth.csv"), memory=read_table(accounting / "training_memory.csv"),
+        depths=read_table(runs / "accuracy_by_depth.csv"), all_memory=memory,
+        memory=[row for row in memory if row["images"] == params.training.batch_size],
         inference={row["method"]: row for row in read_table(accounting / "inference.csv")},
         tradeoff=read_table(accounting / "tradeoff.csv"), times=read_table(runs / "training_time.csv"),
         latency=read_json(runs / "latency.json"), paper_memory=read_table(accounting / "paper_training_memory.csv"),
+        paper_parameters=read_table(accounting / "paper_parameters.csv"),
     )  # fmt: skip
 
 

@@ -29,14 +29,15 @@ class Context:
     manifest: Manifest
 
     @classmethod
-    def open(cls, folders: Folders, params: TrainingSections, devices: int = 1, quiet: bool = False) -> "Context":
-        """Read the manifest and the encoder, launch `devices` processes and, unless `quiet`, say which engine computes.
+    def open(cls, folders: Folders, params: TrainingSections, devices: int = 1, nodes: int = 1, quiet: bool = False) -> "Context":
+        """Read the manifest and the encoder, launch `devices` processes on each of `nodes` machines and, unless `quiet`, say
+        which engine computes.
 
         Raises:
             UserError: a file is missing or damaged, or there is no such device or engine.
         """
         manifest = load_manifest(folders.prepared)
-        compute = open_compute(params.compute, devices)
+        compute = open_compute(params.compute, devices, nodes)
         if compute.first and not quiet:
             print(compute.engine.line, flush=True)
         return cls(folders, params, compute, Encoder.load(folders.block(ENCODER) / "encoder.json"), manifest)

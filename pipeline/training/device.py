@@ -50,20 +50,20 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
 
-def open_compute(params: ComputeParams, devices: int = 1) -> Compute:
-    """The device and the engine that the `compute` parameters ask for, on so many devices.
+def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Compute:
+    """The device and the engine that the `compute` parameters ask for, on so many devices of so many machines.
 
-    With several devices Fabric starts this very stage once more for each further one.
+    With several devices Fabric starts this very stage once more for each further one; with several machines it waits for theirs.
 
     Raises:
         UserError: `compute.device` is cuda and there is none, or too few; an engine that cannot be had.
     """
-    fabric = make_fabric(params, devices)
+    fabric = make_fabric(params, devices, nodes)
     return Compute(fabric, choose_engine(params.kernel, fabric.device.type, params.precision), params.micro_batch)
 
 
-def make_fabric(params: ComputeParams, devices: int = 1) -> Fabric:
-    """A launched Fabric on so many devices, set to reproducible arithmetic.
+def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabric:
+    """A launched Fabric on so many devices of so many machines, set to reproducible arithmetic.
 
     Raises:
         UserError: `compute.device` is cuda and there is none, or too few.
@@ -79,8 +79,10 @@ def make_fabric(params: ComputeParams, devices: int = 1) -> Fabric:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
-    strategy = "ddp" if devices > 1 else "auto"
-    fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, precision=PRECISION[params.precision])
+    strategy = "ddp" if devices * nodes > 1 else "auto"
+    fabric = Fabric(
+        accelerator=device, devices=devices, num_nodes=nodes, strategy=strategy, precision=PRECISION[params.precision]
+    )  # fmt: skip
     fabric.launch()
     if params.threads or devices > 1:  # after the launch, which sets them too
         torch.set_num_threads(params.threads or max(1, (os.cpu_count() or 1) // devices))

@@ -29,6 +29,9 @@ from pipeline.training.stored import WEIGHTS, Outputs, Readout
 from pipeline.training.weights import load_into, load_weights, save_weights
 
 READOUTS = ("train", "validation", "test")
+NOT_TRAINED = "baselines.trained does not name it"
+NOTHING = Outputs(np.zeros((0, 0), np.float32), *[np.zeros(0, np.int64)] * 3)
+"""The outputs of a network that is not trained."""
 
 
 class Collector:
@@ -108,6 +111,11 @@ def forward_base(folders: Folders, params: TrainingSections, key: str) -> None:
     """Write features/ (for the next base block), outputs_test.npz and forward_time.json of one trained base block."""
     method, prev = "bloctrain_base", params.blocks[key].prev
     folder, before = folders.block(key, method), folders.features([prev], method)[prev]
+    if method not in params.baselines.trained:
+        with atomic_folder(folder / "features") as features:
+            write_json(features / "not_built.json", {"reason": NOT_TRAINED})
+        NOTHING.save(folder, "test")
+        return _write_time(folder, 0.0, 0)
     context = Context.open(folders, params)
     classes = context.manifest.classes
     block = context.build([key], classes, False, f"base {key}")
@@ -136,6 +144,8 @@ def forward_base(folders: Folders, params: TrainingSections, key: str) -> None:
 def forward_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
     """Write end_to_end/outputs_test.npz."""
     folder = folders.block(key, "end_to_end")
+    if "end_to_end" not in params.baselines.trained:
+        return NOTHING.save(folder, "test")
     context = Context.open(folders, params)
     classes, keys = context.manifest.classes, chain_to(params.blocks, key)
     network = context.build(keys, classes, False, f"end to end {key}")

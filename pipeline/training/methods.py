@@ -30,7 +30,7 @@ def train_block(folders: Folders, params: TrainingSections, key: str) -> None:
     task = load_assignment(folders.block(block.prev))
     if not task.build:
         return save_trained(folders.block(key), None, [], 0)
-    context = Context.open(folders, params, params.compute.devices)
+    context = Context.open(folders, params, params.compute.devices, params.compute.nodes)
     train, validation = (load_prepared(folders.prepared, split) for split in ("train", "validation"))
     rows, column = task.rows(train.label)
     joint = has_detector(key) and params.hcd.joint
@@ -50,7 +50,9 @@ def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
     """BlocTrain-base (section 6.3): the block on all classes and all training and validation images, earlier base blocks
     frozen."""
     block, method = params.blocks[key], "bloctrain_base"
-    context = Context.open(folders, params, params.compute.devices)
+    if method not in params.baselines.trained:
+        return save_trained(folders.block(key, method), None, [], 0)
+    context = Context.open(folders, params, params.compute.devices, params.compute.nodes)
     network = context.build([key], context.manifest.classes, False, f"base {key}")
     inputs = _inputs(folders, block.prev, method)
     _train(
@@ -66,7 +68,9 @@ def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
 
 def train_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
     """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only."""
-    context = Context.open(folders, params, params.compute.devices)
+    if "end_to_end" not in params.baselines.trained:
+        return save_trained(folders.block(key, "end_to_end"), None, [], 0)
+    context = Context.open(folders, params, params.compute.devices, params.compute.nodes)
     name, rate = f"end to end {key}", params.baselines.end_to_end_learning_rate
     network = context.build(chain_to(params.blocks, key), context.manifest.classes, False, name)
     parts = _all_images(context, next(iter(params.blocks)), "end_to_end")

@@ -28,6 +28,8 @@ class TrainingParams(Section):
 class BaselinesParams(Section):
     """The two methods that BlocTrain is compared with."""
 
+    trained: list[Literal["bloctrain_base", "end_to_end"]] = Field(default=["bloctrain_base", "end_to_end"])
+    """Which of them are trained; of the others the reports say nothing. Paper: both, for VGG-16 neither."""
     end_to_end_learning_rate: Positive
     """Of the optimiser, for networks trained end to end. Paper: 1e-4."""
 
@@ -67,7 +69,10 @@ class ComputeParams(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes CUDA where there is some."""
     devices: Count = 1
-    """Processes that train together, each on a device of its own."""
+    """Processes of one machine that train together, each on a device of its own."""
+    nodes: Count = 1
+    """Machines that train together, on one shared file system. Each starts the same stage: by srun, by torchrun, or with
+    NODE_RANK, MASTER_ADDR and MASTER_PORT in its environment."""
     precision: Literal["32", "bf16"] = "32"
     """Of spikes and gradients between layers; potentials and readouts are float32 either way."""
     micro_batch: Count = 16

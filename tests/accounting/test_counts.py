@@ -5,11 +5,11 @@ import pytest
 import torch
 from networks import build_block, plan_blocks
 
-from pipeline.accounting.account_stage import PAPER_SCALE, _table
+from pipeline.accounting.account_stage import _table
 from pipeline.accounting.inference_cost import end_to_end_cost, exit_costs, mean_cost
 from pipeline.accounting.measured import saved_bytes
 from pipeline.accounting.network_cost import NetworkCost
-from pipeline.accounting.papers_network import papers_training_memory
+from pipeline.accounting.papers_networks import PAPER_SCALE, papers_networks
 from pipeline.accounting.training_memory import classifier_weights, state_bits, weight_count
 from pipeline.base.folders import Folders
 from pipeline.config import load_params
@@ -108,9 +108,10 @@ def test_the_lean_backward_keeps_bits_and_potentials_only(make_params, precision
 
 
 def test_the_papers_network_is_counted_by_its_own_parameters(tmp_path):
-    papers_training_memory(ROOT / PAPER_SCALE, tmp_path / "paper.csv")
-    table = pd.read_csv(tmp_path / "paper.csv")
-    plans = list(plan_blocks(load_params(ROOT / PAPER_SCALE), 3).values())
+    papers_networks(ROOT, 2, tmp_path)
+    table = pd.read_csv(tmp_path / "paper_training_memory.csv")
+    table = table[(table["network"] == "cifar10_resnet9") & (table["images"] == 64)].reset_index()
+    plans = list(plan_blocks(load_params(ROOT / PAPER_SCALE["cifar10_resnet9"]), 3).values())
     weights, bits = weight_count(plans) + classifier_weights(plans[2], 10, False), state_bits(plans, 10, False)
     assert table["total_mb"].iloc[-1] == pytest.approx((32 * weights + 64 * 100 * bits) / 8e6)
     assert list(table["reduction"]) == pytest.approx(list(table["total_mb"].iloc[-1] / table["total_mb"]))

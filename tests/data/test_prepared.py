@@ -53,6 +53,16 @@ def test_a_source_with_its_own_test_set_never_trains_on_it():
     assert set(rows_of(splits["test"])) < set(range(60))
 
 
+@pytest.mark.parametrize("own_test_set", [True, False])
+def test_validation_images_that_are_trained_on_as_well(own_test_set):
+    """VGG-16 trains on all images (section 5.4): nothing is held out, validation images are some of those trained on."""
+    source = Source(["a", "b", "c"], numbered(LABELS), numbered([0, 1, 2] * 20) if own_test_set else None)
+    splits = split_source(source, SplitParams(train=640, validation=64, test=60, held_out=False), 0)
+    assert [len(splits[name].labels) for name in SPLITS] == [640, 64, 60]
+    assert set(rows_of(splits["validation"])) < set(rows_of(splits["train"]))
+    assert own_test_set or not set(rows_of(splits["test"])) & set(rows_of(splits["train"]))
+
+
 def test_nearly_the_whole_test_set_can_be_asked_for():
     held_out = numbered([0, 1, 2] * 20)
     splits = split_source(Source(["a", "b", "c"], numbered(LABELS), held_out), sizes(350, 350, 59), 0)
@@ -63,7 +73,7 @@ def test_nearly_the_whole_test_set_can_be_asked_for():
     ("source", "wanted", "words"),
     [
         (Source(["a", "b", "c"], numbered(LABELS), None), (500, 150, 51), ("650 + 51 images", "the source has 700", "lower")),
-        (Source(["a", "b", "c"], numbered(LABELS), numbered([0, 1, 2])), (500, 100, 4), ("data.split.test is 4", "has 3 images")),
+        (Source(["a", "b", "c"], numbered(LABELS), numbered([0, 1, 2])), (500, 100, 4), ("split.test is 4", "are 3 images")),
         (Source(["a", "b", "c"], numbered(LABELS), None), (500, 2, 50), ("3 classes", "and 2 (validation)")),
         (Source(["a", "b"], numbered([0] * 50 + [1]), None), (20, 10, 10), ("the rarest with 1 image",)),
         (Source(["a", "rare"], numbered([0] * 400 + [1] * 4), None), (300, 50, 40), ("class 'rare' has too few images (4)",)),

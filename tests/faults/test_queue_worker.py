@@ -123,7 +123,7 @@ def test_killed_while_it_trains(killed, uninterrupted, finished, trial):
         run(folder, "dvc", "exp", "run", "--queue", "--copy-paths", ".resume", *EXPERIMENT)
         run(folder, "dvc", "queue", "start", "-j", "1")
         assert "Success" in run(folder, "dvc", "queue", "status")
-        assert said(folder).count("is cached - skipping run") == 2
+        assert said(folder).count("is cached - skipping run") == 3
         assert "epoch 1/" not in said(folder)
         assert outs_of_experiment(folder) == outs_of_experiment(uninterrupted) != locked(finished)
         assert_intact(folder, finished)

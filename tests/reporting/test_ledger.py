@@ -121,7 +121,7 @@ def test_what_was_measured_on_the_first_images_alone_is_shown_nowhere() -> None:
         unsure = [published.summary["efficiency"][name] for name in ("measured_speedup", "base_extra_compute")]
         assert (unsure == [None, None]) == (published.name in OLDER)
         assert not (published.name in OLDER and any("base_extra" in name for name in published.findings))
-        assert any("forward pass" in note for note in published.notes)
+        assert any("forward pass" in note for note in published.notes) == any("Converted" in note for note in published.notes)
         assert (published.name in OLDER) == any("first test images" in note for note in published.notes)
     table = headline(ledger)
     row = next(row for row in table.rows if row[0] == "measured speed-up of inference")

@@ -88,10 +88,11 @@ def _extent(rows: Sequence[Row], accuracy: str, compute: str) -> str:
 
 def residual_pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
     """(with shortcuts, without) for all experiments that differ in nothing else."""
+    whole = [entry for entry in entries if None not in (entry.summary["accuracy"].get(method) for method in METHODS)]
     return [
         (first, second)
-        for first in entries
-        for second in entries
+        for first in whole
+        for second in whole
         if first.scale.shortcuts and not second.scale.shortcuts and first.scale.dataset == second.scale.dataset
         if same_parameters(first.parameters, second.parameters)
     ]

@@ -13,6 +13,10 @@ from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_s
 from pipeline.reporting.results import Block, Results, Row, load_results
 from pipeline.reporting.summary import build_summary
 
+DEVIATIONS = {90.5: 0.0, 92.0: 0.5, 93.0: 1.0}
+"""Hardness thresholds on CIFAR-100 in percent, and the standard deviations from the mean class accuracy that they are about
+(sections 5.3 and 6.1): that is what carries over to a network of other accuracy."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -84,6 +88,18 @@ class Facts:
         """Whether a threshold in percent gives b1's partition: a class at or below the threshold is hard."""
         low, high = self.band
         return low <= threshold / 100 < high
+
+    def partitioned_at(self, threshold: float) -> bool:
+        """Whether the run's partition is that of one of the paper's thresholds in percent: by its standard deviations from the
+        mean where it states them and the run's threshold is relative, else by the accuracy itself."""
+        partition = self.own.scale.partition
+        if partition["mode"] == "relative" and threshold in DEVIATIONS:
+            return bool(partition["value"] == DEVIATIONS[threshold])
+        return self.gives(threshold)
+
+    def studied_at(self, threshold: float) -> Row | None:
+        """The row of the threshold study at one of the paper's thresholds in percent, by its standard deviations."""
+        return next((row for row in self.own.thresholds if row["threshold"] == DEVIATIONS[threshold]), None)
 
     def at_paper_scale(self, claim: Claim) -> bool:
         """Whether the run is at the scale that the claim was made at. A claim on their hardware is at none of ours."""

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.base.files import parameter_count
 from pipeline.base.folders import BLOCK_WISE
-from pipeline.reporting.claims.facts import Facts
+from pipeline.partition.hardness import hardness_threshold
+from pipeline.partition.params import ThresholdParams
+from pipeline.reporting.claims.facts import DEVIATIONS, Facts
 from pipeline.reporting.claims.paper import Claim
 from pipeline.reporting.summary import look_up
+
+NOT_TRAINED = "the baseline that the claim compares with was not trained"
 
 
 class Untestable(Exception):
@@ -28,7 +31,7 @@ class Numbers:
         found = DERIVED[name](self.facts, self.claim) if name in DERIVED else self.facts.summary.get(name)
         found = look_up(found, rest) if rest else found
         if found is None:
-            raise Untestable("a block that the claim speaks of was not built")
+            raise Untestable("a block that the claim speaks of was not built, or a baseline not trained")
         return found
 
     def _in_unit(self, value: Any) -> Any:
@@ -59,17 +62,30 @@ def _relaxed(facts: Facts, claim: Claim) -> list[dict[str, float]]:
     return [full, row, {"allowed": allowed, "measured": drop, "points": -100 * drop}]
 
 
+def _gain(facts: Facts, claim: Claim) -> float:
+    if "end_to_end" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
+    return facts.accuracy("bloctrain") - facts.accuracy("end_to_end")
+
+
 def _paper_memory(facts: Facts, claim: Claim) -> dict[str, Any]:
-    rows = [row for row in facts.results.paper_memory if row["method"] == "bloctrain"]
-    reductions = [row["reduction"] for row in rows]
-    return {"least": min(reductions), "most": max(reductions), "mb": {row["block"]: row["total_mb"] for row in rows}}
+    """Of the claim's network, counted for accounting.memory_images; `batch` holds the same counted for a mini-batch."""
+    wanted, found = facts.results.params.accounting.memory_images, {}
+    rows = [row for row in facts.results.paper_memory if (row["network"], row["method"]) == (claim.section, "bloctrain")]
+    for images in {row["images"]: None for row in rows}:
+        own = [row for row in rows if row["images"] == images]
+        reductions = [row["reduction"] for row in own]
+        found[images] = {
+            "images": "one image" if images == 1 else f"{images} images", "least": min(reductions), "most": max(reductions),
+            "mb": {row["block"]: row["total_mb"] for row in own},
+        }  # fmt: skip
+    return found[wanted] | {"batch": found[max(found)]}
 
 
-def _parameter_overhead(facts: Facts, claim: Claim) -> float:
-    """Parameters of all blocks with their classifiers over those of the deepest end-to-end network."""
-    results, name = facts.results, "block.safetensors"
-    own = sum(parameter_count(results.folders.block(block.key) / name) for block in results.built)
-    return own / parameter_count(results.folders.block(results.params.deepest, "end_to_end") / name)
+def _parameter_overhead(facts: Facts, claim: Claim) -> dict[str, float]:
+    """Parameters of all blocks with their classifiers over those of the deepest end-to-end network, of the claim's network."""
+    own = {row["classifiers"]: row["overhead"] for row in facts.results.paper_parameters if row["network"] == claim.section}
+    return dict(own) | {"stated": own["as stated"]}
 
 
 def _class_accuracy(facts: Facts, claim: Claim) -> dict[str, float]:
@@ -83,19 +99,35 @@ def _left(facts: Facts, claim: Claim) -> dict[str, float]:
 
 
 def _extra_macs(facts: Facts, claim: Claim) -> float:
+    if "bloctrain_base" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
     own, base = (facts.results.inference[method]["macs_per_image"] for method in BLOCK_WISE)
     return float(100 * (base / own - 1))
 
 
 def _by_depth(facts: Facts, claim: Claim) -> str:
+    if "end_to_end" not in facts.results.methods:
+        raise Untestable(NOT_TRAINED)
     own, other = facts.by_depth("bloctrain"), facts.by_depth("end_to_end")
     return "; ".join(f"{key}: {100 * own[key]:.2f} % against {100 * other[key]:.2f} %" for key in own)
 
 
 def _hard_at(facts: Facts, claim: Claim) -> dict[float, int]:
-    """How many classes after block 1 would be hard at each of the paper's thresholds, in percent."""
+    """How many classes after block 1 are hard at each of the paper's thresholds, taken by its standard deviations."""
     accuracy = facts.results.blocks[0].accuracy[facts.own.scale.partition["metric"]]
-    return {threshold: int((accuracy <= threshold / 100).sum()) for threshold in claim.value}
+    relative = {each: ThresholdParams(mode="relative", value=DEVIATIONS[each]) for each in claim.value}
+    return {each: int((accuracy <= hardness_threshold(accuracy, how)).sum()) for each, how in relative.items()}
+
+
+def _studied(facts: Facts, claim: Claim) -> dict[str, dict[str, float]]:
+    """Accuracy and compute at the paper's lowest and highest threshold, from the study."""
+    found = {name: facts.studied_at(threshold) for name, threshold in (("lowest", min(DEVIATIONS)), ("highest", max(DEVIATIONS)))}
+    if None in found.values():
+        raise Untestable("no study of the hardness threshold at mean and mean + std (`python -m studies.thresholds 0 0.5 1`)")
+    return {
+        name: {"accuracy": row["test accuracy"], "compute_efficiency": row["compute efficiency"]}
+        for name, row in found.items() if row is not None
+    }  # fmt: skip
 
 
 DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
@@ -103,7 +135,7 @@ DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "full": lambda facts, claim: _relaxed(facts, claim)[0],
     "relaxed": lambda facts, claim: _relaxed(facts, claim)[1],
     "drop": lambda facts, claim: _relaxed(facts, claim)[2],
-    "gain": lambda facts, _: facts.accuracy("bloctrain") - facts.accuracy("end_to_end"),
+    "gain": _gain,
     "band": lambda facts, _: facts.band,
     "class_accuracy": _class_accuracy,
     "classes_of": lambda facts, _: {block.key: len(block.trained_on) for block in facts.results.built},
@@ -113,6 +145,9 @@ DERIVED: dict[str, Callable[[Facts, Claim], Any]] = {
     "extra_macs": _extra_macs,
     "by_depth": _by_depth,
     "hard_at": _hard_at,
+    "studied": _studied,
+    "hard_at_lowest": lambda facts, claim: _hard_at(facts, claim)[min(claim.value)],
+    "hard_at_highest": lambda facts, claim: _hard_at(facts, claim)[max(claim.value)],
     "hard_at_each": lambda facts, claim: ", ".join(f"{at}: {count}" for at, count in _hard_at(facts, claim).items()),
     "setting": lambda facts, _: facts.own.parameters,
     "images": lambda facts, _: {split: facts.results.images(split) for split in ("train", "validation", "test")},

@@ -72,8 +72,8 @@ def _own(facts: Facts, claim: Claim) -> Finding:
     if claim.section not in RESULTS or not finding.text:
         return finding
     if "counted" in claim.judged:
-        steps = read_claims_file()["setup"]["time_steps"]
-        what = f"CIFAR-10 {SIDE}x{SIDE}, first layer {WIDTHS['ResNet-9'][0]} channels, {steps} time steps; counted, not run"
+        steps, data = read_claims_file()["setup"]["time_steps"], DATASETS[RESULTS[claim.section][0]]
+        what = f"{data} {SIDE}x{SIDE}, first layer {WIDTHS['ResNet-9'][0]} channels, {steps} time steps; counted, not run"
         return replace(finding, scale=what, experiment=claim.judged["counted"])
     wanted = RESULTS[claim.section][0]
     text = scale.text("bloctrain_base" if claim.name == "accuracy_base" else "bloctrain")

@@ -15,6 +15,10 @@ DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
     partition.figure_9, cost.figure_10a, partition.figure_10c, cost.figure_11a, cost.figure_11b, curves.training_curves,
 )  # fmt: skip
 """The figures of one run. A function gives its file its name, and its docstring is the caption."""
+NEEDS = {"figure_10a": "bloctrain_base", "figure_10c": "bloctrain_base", "figure_11a": "end_to_end"}
+"""The baseline that a figure compares with: without it there is nothing to draw."""
+PANELS = {"cifar100_resnet11": {"figure_10a": "figure_10b", "figure_10c": "figure_10d"}}
+"""The paper's own panels of a network, where they are not those of ResNet-9."""
 
 
 def draw_figures(facts: Facts, folder: Path) -> None:
@@ -26,11 +30,12 @@ def draw_figures(facts: Facts, folder: Path) -> None:
     scale = facts.own.scale
     section = section_of(scale.family, scale.dataset)
     paper = Reference(section if section and scale.dataset == RESULTS[section][0] else None)
-    drawings = [(draw, paper) for draw in DRAWN] + [(curves.experiments, Reference(section))] * bool(facts.others)
+    drawn_here = [draw for draw in DRAWN if NEEDS.get(draw.__name__, "bloctrain") in facts.results.methods]
+    drawings = [(draw, paper) for draw in drawn_here] + [(curves.experiments, Reference(section))] * bool(facts.others)
     texts = {}
     with plot.style():
         for draw, beside in drawings:
-            drawn = draw(facts, beside)
-            plot.save(folder, draw.__name__, drawn)
-            texts[draw.__name__] = {"caption": drawn.caption(draw), "alt": drawn.alt}
+            drawn, name = draw(facts, beside), PANELS.get(paper.section or "", {}).get(draw.__name__, draw.__name__)
+            plot.save(folder, name, drawn)
+            texts[name] = {"caption": drawn.caption(draw), "alt": drawn.alt}
     write_json(folder / CAPTIONS, texts)

@@ -1,11 +1,11 @@
-"""Figures 5, 6, 10A and 11: accuracy, memory, compute and time, by depth and by confidence threshold."""
+"""Figures 5, 6, 10A (10B for ResNet-11) and 11: accuracy, memory, compute and time, by depth and by confidence threshold."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.analysis import plot
 from pipeline.analysis.table import NAMES
-from pipeline.base.folders import BLOCK_WISE, METHODS
+from pipeline.base.folders import BLOCK_WISE
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
 from pipeline.reporting.results import by_block, seconds_per_epoch
@@ -18,7 +18,7 @@ PAPER_BATCH = 60
 def figure_5a(facts: Facts, paper: Reference) -> plot.Drawn:
     """Figure 5A. Test accuracy against depth.{full_depth}"""
     _, (axis,) = plot.new_figure(height=3.0)
-    series = {method: [100 * value for value in facts.by_depth(method).values()] for method in METHODS}
+    series = {method: [100 * value for value in facts.by_depth(method).values()] for method in facts.results.methods}
     _depth_lines(axis, facts, series)
     plot.paper_line(axis, paper.value("accuracy_bloctrain"), f"BlocTrain, {paper.label}")
     plot.paper_line(axis, paper.value("accuracy_base"), f"BlocTrain-base, {paper.label}", ":")
@@ -50,9 +50,10 @@ def figure_5c(facts: Facts, paper: Reference) -> plot.Drawn:
     with its share of the forward pass that makes the next block's features, end-to-end for the whole network. The paper states no
     time in seconds."""
     _, (axis,) = plot.new_figure()
-    series = {method: _epoch_seconds(facts, method) for method in METHODS}
+    series = {method: _epoch_seconds(facts, method) for method in facts.results.methods}
     for method, built in zip(BLOCK_WISE, (len(facts.results.built), len(facts.results.blocks)), strict=True):
-        series[method] = [sum(series[method][: i + 1]) for i in range(built)]
+        if method in series:
+            series[method] = [sum(series[method][: i + 1]) for i in range(built)]
     _depth_lines(axis, facts, series)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("training time (s per epoch)")
@@ -78,13 +79,14 @@ def figure_6b(facts: Facts, paper: Reference) -> plot.Drawn:
 
 
 def figure_10a(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Figure 10A. Training time per epoch of each block on this machine, with its share of the forward pass that makes the next
-    block's features. BlocTrain-base trains every block on all classes."""
+    """Figure 10{panel}. Training time per epoch of each block on this machine, with its share of the forward pass that makes the
+    next block's features. BlocTrain-base trains every block on all classes."""
     _, (axis,) = plot.new_figure()
     series = {method: _epoch_seconds(facts, method) for method in BLOCK_WISE}
     plot.grouped_bars(axis, list(facts.results.params.blocks), series)
     axis.set(ylabel="training time (s per epoch)", xlabel="block")
-    return plot.finish([axis], f"By block, {plot.listed(series, '{:.3g} s')}.", 2)
+    panel = "B" if paper.section == "cifar100_resnet11" else "A"
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.3g} s')}.", 2, panel=panel)
 
 
 def figure_11a(facts: Facts, paper: Reference) -> plot.Drawn:
@@ -142,7 +144,7 @@ def _sweep(axis: Axes, facts: Facts, column: str, factor: float, label: str) -> 
     """One line per block-wise method over the sweep's thresholds, in equal steps; only the lowest axis names them."""
     tradeoff = [row for row in facts.results.tradeoff if row["split"] == "test"]
     thetas = sorted({row["theta_conf"] for row in tradeoff})
-    for method in BLOCK_WISE:
+    for method in (method for method in BLOCK_WISE if method in facts.results.methods):
         rows = {row["theta_conf"]: row[column] for row in tradeoff if row["method"] == method}
         known = [i for i, theta in enumerate(thetas) if rows.get(theta) is not None]
         plot.method_line(axis, method, known, [factor * rows[thetas[i]] for i in known])

@@ -8,7 +8,6 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.analysis import plot
 from pipeline.analysis.table import NAMES
 from pipeline.base.files import read_table
-from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
 
@@ -21,9 +20,10 @@ def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
     on the validation images. The baselines train on the validation images too, so they have no dashed line; BlocTrain's blocks
     from the third on train on the images of hard classes alone."""
     colours = {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(facts.results.params.blocks)}
-    figure, axes = plot.new_figure(len(METHODS), 2, height=5.2)
+    methods = facts.results.methods
+    figure, axes = plot.new_figure(len(methods), 2, height=0.7 + 1.5 * len(methods))
     ends = []
-    for method, loss, accuracy in zip(METHODS, axes[::2], axes[1::2], strict=True):
+    for method, loss, accuracy in zip(methods, axes[::2], axes[1::2], strict=True):
         for key, colour in colours.items():
             history = read_table(facts.results.folders.block(key, method) / "history.csv")  # empty for a block not built
             loss.plot([entry["epoch"] for entry in history], [entry["loss"] for entry in history], color=colour)
@@ -37,7 +37,7 @@ def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
         loss.set_title(NAMES[method], loc="left", fontweight="bold")
         for axis in (loss, accuracy):
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-            axis.set_xlabel("epoch" if method == METHODS[-1] else "")
+            axis.set_xlabel("epoch" if method == methods[-1] else "")
     handles = [Line2D([], [], color=colour, label=key) for key, colour in colours.items()]
     handles += [Line2D([], [], color="#666666", label="training")]
     handles += [Line2D([], [], color="#666666", linestyle="--", label="validation")]
@@ -54,11 +54,13 @@ def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
         colour, marker = COLOURS[position % 6], MARKERS[position % len(MARKERS)]
         ordered = sorted(entry.sweep(), key=lambda row: row["compute_efficiency"])
         x, y = [row["compute_efficiency"] for row in ordered], [100 * row["accuracy"] for row in ordered]
-        end_to_end = 100 * float(entry.summary["accuracy"]["end_to_end"])
+        end_to_end = entry.summary["accuracy"]["end_to_end"]
         axis.plot(x, y, marker=marker, color=colour, label=f"BlocTrain, {entry.name}")
         hollow: dict[str, Any] = {"marker": marker, "color": colour, "markerfacecolor": "none", "linestyle": "none"}
-        axis.plot([1.0], [end_to_end], markersize=5 + position, **hollow)  # of other sizes, so that none hides another
-        words.append(f"{entry.name}: {y[0]:.1f} % at {x[0]:.2f}, {y[-1]:.1f} % at {x[-1]:.2f}, end-to-end {end_to_end:.1f} %")
+        words.append(f"{entry.name}: {y[0]:.1f} % at {x[0]:.2f}, {y[-1]:.1f} % at {x[-1]:.2f}")
+        if end_to_end is not None:
+            axis.plot([1.0], [100 * end_to_end], markersize=5 + position, **hollow)  # of other sizes, so that none hides another
+            words[-1] += f", end-to-end {100 * end_to_end:.1f} %"
     efficiency, accuracy = paper.value("compute_efficiency"), paper.value("accuracy_bloctrain")
     if efficiency is not None and accuracy is not None:
         axis.plot([efficiency], [accuracy], "x", color=plot.OKABE_ITO["red"], markersize=6, label=paper.label)

@@ -1,4 +1,4 @@
-"""Figures 4, 7, 9 and 10C: which classes are hard, and where the inputs leave."""
+"""Figures 4, 7, 9 and 10C (10D for ResNet-11): which classes are hard, and where the inputs leave."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -63,26 +63,58 @@ def _class_axis(axis: Axes, names: list[str]) -> None:
 
 
 def figure_7(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Figure 7, for this run's one hardness threshold. A: hard classes after each block. B: share of test inputs classified at
-    each block. C: compute efficiency and memory overhead. D: test accuracy.{mark}"""
-    _, axes = plot.new_figure(2, 2, height=4.0)
-    _hard_classes(axes[0], facts, paper)
-    _exits(axes[1], facts)
-    if (share := paper.value("classified_at_block_2")) is not None and len(facts.results.built) > 1:
+    """Figure 7, {which}. A: hard classes after each block. B: share of test inputs classified at each block. C: compute
+    efficiency and memory overhead. D: test accuracy.{mark}"""
+    runs = _by_threshold(facts)
+    keys = [block.key for block in facts.results.blocks]
+    _, axes = plot.new_figure(2, 2, height=4.3)
+    plot.grouped_bars(axes[0], keys, {name: one["hard"] for name, one in runs.items()})
+    axes[0].set(ylabel="hard classes", ylim=(0, max(1, len(facts.results.class_names))))
+    plot.grouped_bars(axes[1], keys, {name: one["left"] for name, one in runs.items()}, "{:.0f}" if len(runs) == 1 else "")
+    axes[1].set(ylabel="inputs classified (%)", ylim=(0, 112))
+    if (share := paper.value("classified_at_block_2")) is not None and len(keys) > 1:
         least = float(str(share).removeprefix("above "))
         axes[1].plot([1], [least], "_", markersize=16, color=RED, label=f"{paper.label} (at least)")
-    ratios = [facts.summary["efficiency"][name] for name in ("compute", "memory_overhead")]
     stated = [paper.value(name) for name in ("compute_efficiency", "inference_memory_overhead")]
-    plot.bars(axes[2], ["compute\nefficiency", "memory\noverhead"], ratios, 0.6, OWN)
+    names = ["compute\nefficiency", "memory\noverhead"]
+    plot.grouped_bars(axes[2], names, {name: one["ratios"] for name, one in runs.items()})
     for place, value in enumerate(stated):
         plot.paper_mark(axes[2], place, value, paper.label)
-    axes[2].set(ylim=(0, 1.15 * max(value for value in ratios + stated if value is not None)), ylabel="ratio to end-to-end")
-    accuracy = 100 * facts.accuracy("bloctrain")
-    plot.bars(axes[3], ["BlocTrain"], [accuracy], 0.5, OWN)
+    highest = max(value for value in [*stated, *(ratio for one in runs.values() for ratio in one["ratios"])] if value is not None)
+    axes[2].set(ylim=(0, 1.15 * highest), ylabel="ratio to end-to-end")
+    plot.grouped_bars(axes[3], ["BlocTrain"], {name: one["accuracy"] for name, one in runs.items()}, "{:.1f}")
     axes[3].set(xlim=(-0.7, 0.7), ylim=(0, 105), ylabel="test accuracy (%)")
     plot.paper_line(axes[3], paper.value("accuracy_bloctrain"), paper.label)
-    alt = f"{_exits_text(facts)} Compute efficiency {ratios[0]:.2f}, accuracy {accuracy:.1f} %."
-    return plot.finish(axes, alt, mark=_mark(facts))
+    words = "; ".join(
+        f"{name}: compute efficiency {one['ratios'][0]:.2f}, accuracy {one['accuracy'][0]:.1f} %" for name, one in runs.items()
+    )
+    which = f"for {len(runs)} hardness thresholds" if len(runs) > 1 else "for this run's one hardness threshold"
+    return plot.finish(axes, f"{_exits_text(facts)} {words}.", mark=_mark(facts), which=which)
+
+
+def _by_threshold(facts: Facts) -> dict[str, dict[str, list[float]]]:
+    """`hard` classes and percent `left` after each block, `ratios` of compute and memory, `accuracy` in percent, by threshold
+    where that was studied (`python -m studies.thresholds`), else of this run alone."""
+    studied, blocks = [row for row in facts.own.thresholds if "left at" in row], len(facts.results.blocks)
+    if len(studied) > 1:
+        return {
+            f"mean {row['threshold']:+g} std": {
+                "hard": _numbers(row["hard classes"], blocks), "left": _numbers(row["left at"], blocks),
+                "ratios": [row["compute efficiency"], row["memory overhead"]], "accuracy": [100 * row["test accuracy"]],
+            }
+            for row in studied
+        }  # fmt: skip
+    results, efficiency = facts.results, facts.summary["efficiency"]
+    return {"bloctrain": {
+        "hard": [len(block.hard) for block in results.blocks],
+        "left": _shares(results.exits["exit_block"], len(results.blocks)),
+        "ratios": [efficiency["compute"], efficiency["memory_overhead"]], "accuracy": [100 * facts.accuracy("bloctrain")],
+    }}  # fmt: skip
+
+
+def _numbers(cell: object, blocks: int) -> list[float]:
+    """Those of a study's cell, such as `80 / 41 / 12`; 0 for blocks that were not built."""
+    return [*map(float, str(cell).split(" / ")), *[0.0] * blocks][:blocks]
 
 
 def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
@@ -102,14 +134,15 @@ def figure_9(facts: Facts, paper: Reference) -> plot.Drawn:
 
 
 def figure_10c(facts: Facts, paper: Reference) -> plot.Drawn:
-    """Figure 10C. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
+    """Figure 10{panel}. Share of test inputs classified at each block, BlocTrain against BlocTrain-base.{mark}"""
     keys = list(facts.results.params.blocks)
     left = dict(zip(BLOCK_WISE, (facts.results.exits, facts.results.base_exits), strict=True))
     series = {method: _shares(exits["exit_block"], len(keys)) for method, exits in left.items()}
     _, (axis,) = plot.new_figure()
     plot.grouped_bars(axis, keys, series, "{:.1f}")
     axis.set(ylabel="inputs classified (%)", xlabel="block", ylim=(0, 110))
-    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts))
+    panel = "D" if paper.section == "cifar100_resnet11" else "C"
+    return plot.finish([axis], f"By block, {plot.listed(series, '{:.1f} %')}.", 2, mark=_mark(facts), panel=panel)
 
 
 def _hard_classes(axis: Axes, facts: Facts, paper: Reference) -> None:

@@ -82,7 +82,7 @@ def entry_of(results: Results, summary: dict[str, Any], spreads: Mapping[str, Sp
     """The run in force as an entry that has no findings yet."""
     scale, rows = scale_of(results), []
     cut = "" if len(results.built) == scale.blocks else f"{len(results.built)} of {scale.blocks} blocks built"
-    for method in METHODS:
+    for method in results.methods:
         spread, percent = spreads.get(f"accuracy.{method}"), round(100 * summary["accuracy"][method], 4)
         over_seeds = f"{100 * spread.mean:.2f} ± {100 * spread.std:.2f} ({spread.seeds} runs)" if spread else ""
         note = "; ".join(note for note in (cut, scale.test_picked) if note) if method == "bloctrain" else ""

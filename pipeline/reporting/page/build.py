@@ -6,9 +6,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pipeline.analysis.table import Table, cell_text, heading
+from pipeline.analysis.table import NAMES, Table, cell_text, heading
 from pipeline.base.files import missing, read_arrays, read_json
-from pipeline.base.folders import METHODS, Folders
+from pipeline.base.folders import Folders
 from pipeline.base.machine import commit_or_modified, package_versions
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
@@ -59,12 +59,13 @@ def build_page(facts: Facts) -> str:
 def _sentence(facts: Facts) -> str:
     """What came out, in one sentence."""
     scale, efficiency, left = facts.own.scale, facts.summary["efficiency"], 100 * facts.summary["exits"].get("b1", 0.0)
-    own, base, whole = (f"{100 * facts.accuracy(method):.1f} %" for method in METHODS)
+    own, *others = (f"{NAMES[method]} {100 * facts.accuracy(method):.1f} %" for method in facts.results.methods)
+    beside = f" ({', '.join(others)})" if others else ""
+    speed = efficiency["measured_speedup"]
     return (
-        f"With {facts.summary['depth']} of {scale.blocks} blocks built, BlocTrain reached {own} test accuracy on {scale.data} "
-        f"(BlocTrain-base {base}, end-to-end {whole}); compute efficiency {efficiency['compute']:.2f} (operations of end-to-end "
-        f"over own, counted), measured speed-up {efficiency['measured_speedup']:.2f}; {left:.1f} % of the test images left at "
-        "block 1."
+        f"With {facts.summary['depth']} of {scale.blocks} blocks built, {own} of the test images of {scale.data} are named "
+        f"rightly{beside}; compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over own, counted)"
+        f"{'' if speed is None else f', measured speed-up {speed:.2f}'}; {left:.1f} % of the test images left at block 1."
     )
 
 
