@@ -17,7 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     "name",
-    ["cifar10-resnet9-cpu", "cifar10-resnet9-cpu-flips", "cifar10-resnet9-cpu-dropout", "cifar10-vgg9-cpu", "cifar100-vgg16-cpu"],
+    [
+        "cifar10-resnet9-cpu",
+        "cifar10-resnet9-cpu-flips",
+        "cifar10-resnet9-cpu-dropout",
+        "cifar10-vgg9-cpu",
+        "cifar100-vgg16-cpu",
+        "cifar100-resnet11-cpu",
+    ],
 )
 def test_the_bands_of_the_experiments_run_once_are_those_of_their_published_runs(name):
     published = load_entry(ROOT / "reports/published" / name).summary
