@@ -63,14 +63,21 @@ def test_there_are_entries() -> None:
     assert len(NAMES) >= 5
 
 
+def baselines(published: Entry) -> list[str]:
+    """Names of those that were trained: both, before they could be left out."""
+    trained = published.parameters["baselines"].get("trained", ["bloctrain_base", "end_to_end"])
+    return [name for method, name in (("bloctrain_base", "BlocTrain-base"), ("end_to_end", "end-to-end")) if method in trained]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_published_entry_loads_and_passes_its_own_checks(name: str) -> None:
     published = load_entry(PUBLISHED / name)
     assert published.name == name and published.provenance["commit"] and published.parameters["experiment"] == name
-    assert [row["training_method"] for row in published.rows] == ["BlocTrain", "BlocTrain-base", "end-to-end"]
+    assert [row["training_method"] for row in published.rows] == ["BlocTrain", *baselines(published)]
     assert published.sweep() and published.findings
     line, failures = check_entry(published, PUBLISHED / name)
-    assert failures == [] and "17 of 17 expectations hold" in line
+    count = len(published.parameters["expectations"])
+    assert failures == [] and count > 10 and f"{count} of {count} expectations hold" in line
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,7 +124,7 @@ def test_an_entry_is_what_it_was_written_from(digits: Facts, tmp_path: Path) -> 
 
 def test_what_was_measured_on_the_first_images_alone_is_shown_nowhere() -> None:
     ledger = load_ledger(PUBLISHED)
-    for published in ledger:
+    for published in (each for each in ledger if baselines(each)):
         unsure = [published.summary["efficiency"][name] for name in ("measured_speedup", "base_extra_compute")]
         assert (unsure == [None, None]) == (published.name in OLDER)
         assert not (published.name in OLDER and any("base_extra" in name for name in published.findings))
