@@ -7,6 +7,7 @@ written to OUT after every block: gpu_train.json, and histories, outputs and par
 
 import argparse
 import json
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 import yaml
 
+from pipeline.base.errors import UserError
 from pipeline.base.files import write_json
 from pipeline.base.folders import Folders, before
 from pipeline.base.yaml_file import as_mapping, read_mapping
@@ -81,11 +83,13 @@ def _params(arguments: argparse.Namespace) -> Params:
     """The experiment's, for the GPU in bfloat16, with the epochs and the other values asked for."""
     content: dict[str, Any] = as_mapping(read_mapping(arguments.experiment), str(arguments.experiment))
     for change in [*arguments.set, "compute.device=cuda", "compute.precision=bf16", f"training.epochs={arguments.epochs}"]:
-        path, _, value = change.partition("=")
+        path, given, value = change.partition("=")
         *sections, name = path.split(".")
         place = content
         for section in sections:
-            place = place.setdefault(section, {})
+            place = place.get(section, {}) if isinstance(place, dict) else {}
+        if not given or not isinstance(place, dict) or name not in place:
+            raise UserError(f"--set {change}: names no parameter of {arguments.experiment}; write section.name=value")
         place[name] = yaml.safe_load(value)
     return parse_params(content, str(arguments.experiment))
 
@@ -162,4 +166,7 @@ def _prefix(context: Context, keys: list[str]) -> Trunk:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as mistake:
+        sys.exit(f"error: {mistake}")
