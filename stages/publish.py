@@ -17,11 +17,16 @@ from pipeline.reporting.validation import check_all, write_checks
 from stages.stage import guard
 
 
-def main(folders: Folders, notes: list[str]) -> None:
-    """`notes` say what is to be known of the numbers. Raises UserError for what is not committed, out of date or missing."""
+def main(folders: Folders, notes: list[str], untimed: bool) -> None:
+    """`notes` say what is to be known of the numbers; with `untimed` no training times are compared.
+
+    Raises UserError for what is not committed, out of date or missing.
+    """
     commit, params = require_committed(folders.root), load_params(folders.params)
     facts = load_facts(params, folders)
     facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
+    if untimed:
+        facts = replace(facts, timed=False, summary=facts.summary | {"training_time_ratio": None})
 
     def draw(folder: Path) -> None:
         for table in build_tables(facts):
@@ -37,5 +42,6 @@ def main(folders: Folders, notes: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.publish", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--note", action="append", default=[], help="a sentence on the numbers, kept with them; may be repeated")
+    parser.add_argument("--untimed", action="store_true", help="compare no training times: trainings shared a device")
     given = parser.parse_args()
-    guard(lambda: main(Folders(), given.note))
+    guard(lambda: main(Folders(), given.note, given.untimed))

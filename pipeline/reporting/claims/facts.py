@@ -22,7 +22,8 @@ DEVIATIONS = {90.5: 0.0, 92.0: 0.5, 93.0: 1.0}
 class Facts:
     """Results and summary of the run in force, the spread of its numbers over seeds where that was measured, and the ledger.
 
-    Where verdicts are not to be drawn from the ledger, `published` are the experiments that say how much trainings vary.
+    Where verdicts are not to be drawn from the ledger, `published` are the experiments that say how much trainings vary. `timed`:
+    whether training times can be compared.
     """
 
     results: Results
@@ -30,6 +31,7 @@ class Facts:
     spreads: Mapping[str, Spread] = field(default_factory=dict)
     ledger: Sequence[Entry] = ()
     published: Sequence[Entry] = ()
+    timed: bool = True
 
     @cached_property
     def own(self) -> Entry:

@@ -17,6 +17,8 @@ DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
 """The figures of one run. A function gives its file its name, and its docstring is the caption."""
 NEEDS = {"figure_10a": "bloctrain_base", "figure_10c": "bloctrain_base", "figure_11a": "end_to_end"}
 """The baseline that a figure compares with: without it there is nothing to draw."""
+TIMED = ("figure_5c", "figure_10a", "figure_11a")
+"""Figures of training times: left out where those cannot be compared."""
 PANELS = {"cifar100_resnet11": {"figure_10a": "figure_10b", "figure_10c": "figure_10d"}}
 """The paper's own panels of a network, where they are not those of ResNet-9."""
 
@@ -30,7 +32,10 @@ def draw_figures(facts: Facts, folder: Path) -> None:
     scale = facts.own.scale
     section = section_of(scale.family, scale.dataset)
     paper = Reference(section if section and scale.dataset == RESULTS[section][0] else None)
-    drawn_here = [draw for draw in DRAWN if NEEDS.get(draw.__name__, "bloctrain") in facts.results.methods]
+    drawn_here = [
+        draw for draw in DRAWN
+        if NEEDS.get(draw.__name__, "bloctrain") in facts.results.methods and (facts.timed or draw.__name__ not in TIMED)
+    ]  # fmt: skip
     drawings = [(draw, paper) for draw in drawn_here] + [(curves.experiments, Reference(section))] * bool(facts.others)
     texts = {}
     with plot.style():
