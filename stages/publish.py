@@ -18,7 +18,7 @@ from stages.stage import guard
 
 
 def main(folders: Folders, notes: list[str], untimed: bool) -> None:
-    """`notes` say what is to be known of the numbers; with `untimed` no training times are compared.
+    """`notes` say what is to be known of the numbers; with `untimed` no times are compared.
 
     Raises UserError for what is not committed, out of date or missing.
     """
@@ -26,7 +26,10 @@ def main(folders: Folders, notes: list[str], untimed: bool) -> None:
     facts = load_facts(params, folders)
     facts = replace(facts, ledger=(), published=facts.ledger)  # an entry holds what its own run says
     if untimed:
-        facts = replace(facts, timed=False, summary=facts.summary | {"training_time_ratio": None})
+        efficiency = facts.summary["efficiency"] | {"measured_speedup": None}
+        results = replace(facts.results, latency=facts.results.latency | {"speedup": {}})
+        summary = facts.summary | {"training_time_ratio": None, "efficiency": efficiency}
+        facts = replace(facts, results=results, timed=False, summary=summary)
 
     def draw(folder: Path) -> None:
         for table in build_tables(facts):
@@ -42,6 +45,6 @@ def main(folders: Folders, notes: list[str], untimed: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.publish", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--note", action="append", default=[], help="a sentence on the numbers, kept with them; may be repeated")
-    parser.add_argument("--untimed", action="store_true", help="compare no training times: trainings shared a device")
+    parser.add_argument("--untimed", action="store_true", help="compare no times: the run shared its device with others")
     given = parser.parse_args()
     guard(lambda: main(Folders(), given.note, given.untimed))
