@@ -21,7 +21,7 @@ STAGE = Stage(
         "inference": InferenceParams,
     },
     needs=[
-        "data/prepared/manifest.json",
+        "data/prepared",
         "runs/b0/encoder.json",
         "runs/b0/features",
         "runs/b0/next.json",

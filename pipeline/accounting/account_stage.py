@@ -40,7 +40,8 @@ class AccountingSections(TrainingSections, Protocol):
 def account_stage(folders: Folders, params: AccountingSections) -> None:
     """Write runs/accounting/ and runs/training_time.csv."""
     manifest = load_manifest(folders.prepared)
-    cost = NetworkCost.of_run(folders, params, params.encoding.time_steps, manifest)
+    # Integer neurons run as so many binary steps.
+    cost = NetworkCost.of_run(folders, params, params.encoding.time_steps * params.neuron.levels, manifest)
     with atomic_folder(folders.runs / "accounting") as folder:
         _training_memory(cost, params, folder / "training_memory.csv")
         papers_networks(folders.root, params.accounting.memory_images, folder)
@@ -75,11 +76,12 @@ def _training_memory(cost: NetworkCost, params: AccountingSections, path: Path) 
         for method, keys, trained, classes, hcd in cases:
             block = build_block(
                 params, keys, cost.image, classes, hcd and params.hcd.joint, "memory",
-                on_cpu(params.compute.kernel, params.compute.precision),
+                on_cpu(params.compute.kernel, params.compute.precision, params.neuron.levels),
             )  # fmt: skip
-            saved = _saved_mb(params, block, cost.plans, cost.time_steps)
+            steps = params.encoding.time_steps
+            saved = _saved_mb(params, block, cost.plans, steps)
             for images in {batch: None, params.accounting.memory_images: None}:
-                weights, state = megabytes(chain, trained, classes, hcd, images, cost.time_steps)
+                weights, state = megabytes(chain, trained, classes, hcd, images, steps)
                 counted.append((images, method, depth, key, weights, state, weights + state, saved * images / batch))
     same = {(row[0], row[2]): row[6] for row in counted if row[1] == "end_to_end"}
     rows = [
@@ -104,7 +106,7 @@ def _training_memory(cost: NetworkCost, params: AccountingSections, path: Path) 
 def _saved_mb(params: AccountingSections, block: Block, plans: dict[str, BlockPlan], time_steps: int) -> float:
     """Megabytes that autograd saves for one mini-batch on the CPU, from one micro-batch of random spikes."""
     micro = min(params.compute.micro_batch, params.training.batch_size)
-    dtype = on_cpu(params.compute.kernel, params.compute.precision).dtype
+    dtype = on_cpu(params.compute.kernel, params.compute.precision, params.neuron.levels).dtype
     generator = torch.Generator().manual_seed(0)
     bundle = {}
     for source in block.trunk.sources:

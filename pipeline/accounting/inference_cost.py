@@ -30,7 +30,7 @@ def trunk_macs(plan: BlockPlan) -> int:
 
 def classifier_macs(plan: BlockPlan, classes: int, hcd: bool) -> int:
     """Per time step; the readout's too, as a neuromorphic processor would work through it."""
-    return classifier_weights(plan, classes, hcd)
+    return sum(layer.macs for layer in plan.classifier) + plan.readout_weights(classes, hcd)
 
 
 def end_to_end_cost(plans: Sequence[BlockPlan], classes: int, time_steps: int) -> Cost:

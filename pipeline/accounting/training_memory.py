@@ -20,8 +20,8 @@ def weight_count(plans: Sequence[BlockPlan]) -> int:
 
 
 def classifier_weights(plan: BlockPlan, classes: int, hcd: bool) -> int:
-    """Weights of a block's hidden layer and readout."""
-    return (plan.hidden.weights if plan.hidden else 0) + plan.readout_weights(classes, hcd)
+    """Weights of a block's classifier: its spiking layers and the readout."""
+    return sum(layer.weights for layer in plan.classifier) + plan.readout_weights(classes, hcd)
 
 
 def state_bits(plans: Sequence[BlockPlan], classes: int, hcd: bool) -> int:
@@ -31,7 +31,7 @@ def state_bits(plans: Sequence[BlockPlan], classes: int, hcd: bool) -> int:
     """
     neurons = sum(layer.neurons for plan in plans for layer in plan.trunk)
     last = plans[-1]
-    neurons += last.hidden.neurons if last.hidden else 0
+    neurons += sum(layer.neurons for layer in last.classifier)
     return neurons * (POTENTIAL_BITS + SPIKE_BITS) + (classes + hcd) * POTENTIAL_BITS
 
 

@@ -103,5 +103,5 @@ def _alternative(part: int | str, location: tuple[int | str, ...]) -> bool:
     return (
         "[" in part
         or part in ("float", "int", "constrained-float")
-        or (part in ("conv", "pool", "residual") and isinstance(before, int))
+        or (part in ("conv", "pool", "max_pool", "residual") and isinstance(before, int))
     )

@@ -12,7 +12,7 @@ from pipeline.config.expectation import Expectation
 from pipeline.data.params import DataParams
 from pipeline.encoding.params import EncodingParams
 from pipeline.inference.params import InferenceParams
-from pipeline.network.params import BlockParams, NetworkParams, PoolLayer
+from pipeline.network.params import BlockParams, MaxPoolLayer, NetworkParams, PoolLayer
 from pipeline.neuron.params import NeuronParams
 from pipeline.partition.params import PartitionParams
 from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams, TrainingParams
@@ -68,13 +68,24 @@ class Params(Section):
         size = self.data.image_size
         for key, block in self.blocks.items():
             for layer in block.layers:
-                shrink = layer.size if isinstance(layer, PoolLayer) else layer.stride
+                pools = isinstance(layer, PoolLayer | MaxPoolLayer)
+                shrink = layer.size if isinstance(layer, PoolLayer | MaxPoolLayer) else layer.stride
                 if size < shrink:
                     raise ValueError(
                         f"blocks.{key}: its {layer.kind} layer divides the image by {shrink} but only {size}x{size} is left "
                         f"of data.image_size {self.data.image_size}; remove blocks or strides, or use larger images"
                     )
-                size = -(-size // shrink) if not isinstance(layer, PoolLayer) else size // shrink
+                size = size // shrink if pools else -(-size // shrink)
+                if isinstance(layer, PoolLayer) and self.neuron.levels > 1:
+                    raise ValueError(
+                        f"blocks.{key}: neurons of a pool layer fire once a step, but neuron.levels is {self.neuron.levels}; use "
+                        "kind: max_pool"
+                    )
+            if size < block.readout_pool:
+                raise ValueError(
+                    f"blocks.{key}.readout_pool is {block.readout_pool} but the block's output has {size}x{size} pixels; "
+                    "make it smaller"
+                )
         return self
 
     @model_validator(mode="after")

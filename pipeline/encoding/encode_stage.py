@@ -1,4 +1,5 @@
-"""The encoding stage: runs/b0/encoder.json, and the spike trains of validation and test images in runs/b0/features/."""
+"""The encoding stage: runs/b0/encoder.json, and the spike trains of validation and test images in runs/b0/features/, which stays
+empty where images are sent in as they are."""
 
 import numpy as np
 
@@ -15,9 +16,10 @@ CHUNK = 256
 def encode_stage(folders: Folders, params: EncodingParams, seed: int) -> None:
     """Fit the encoder to the training images and encode the images that it is not trained on."""
     folder = folders.block(ENCODER)
-    encoder = fit_encoder(load_prepared(folders.prepared, "train").images, params.time_steps, params.max_rate_hz, seed)
+    images, direct = load_prepared(folders.prepared, "train").images, params.kind == "direct"
+    encoder = fit_encoder(images, params.time_steps, params.max_rate_hz, seed, direct)
     with atomic_folder(folder / "features") as features:
-        for split in ("validation", "test"):
+        for split in () if direct else ("validation", "test"):
             images = load_prepared(folders.prepared, split).images
             rows = [np.arange(start, min(start + CHUNK, len(images))) for start in range(0, len(images), CHUNK)]
             batches = (encoder.encode(images[part], part, split, FIXED) for part in rows)

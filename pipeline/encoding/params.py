@@ -1,6 +1,6 @@
 """The section `encoding`: how images become spike trains (section 5.1)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,10 @@ from pipeline.base.sections import Section
 
 class EncodingParams(Section):
     """Poisson rate coding: each pixel fires at a rate in proportion to its normalised intensity."""
+
+    kind: Literal["poisson", "direct"] = "poisson"
+    """poisson: random spikes. direct: the first convolution receives the normalised image itself, the same at every step
+    (Rueckauer et al. 2017, doi 10.3389/fnins.2017.00682). Paper: poisson."""
 
     time_steps: Annotated[int, Field(ge=1, le=1000)]
     """Length of a spike train. Unit: steps of 1 ms. Paper: 100."""

@@ -17,7 +17,8 @@ FIXED = -1  # the realisation of evaluation splits, the same at every use
 
 @dataclass(frozen=True)
 class Encoder:
-    """Statistics of the training split: `mean` and `std` per channel (pixels scaled to 0..1), `scale` in units of z."""
+    """Statistics of the training split: `mean` and `std` per channel (pixels scaled to 0..1), `scale` in units of z. `direct`:
+    the network receives z itself (`pipeline.training.direct_feed`) and no spikes are drawn."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -25,6 +26,7 @@ class Encoder:
     time_steps: int
     rate: float
     seed: int
+    direct: bool = False
 
     def encode(self, images: np.ndarray, rows: np.ndarray, split: str, realisation: int) -> np.ndarray:
         """Spike trains int8 `[B, T, C, H, W]` in {-1, 0, 1} of uint8 images `[B, C, H, W]`.
@@ -49,7 +51,7 @@ class Encoder:
 
     def save(self, path: Path) -> None:
         """Write the statistics as JSON."""
-        write_json(path, {name: getattr(self, name) for name in self.__dataclass_fields__})
+        write_json(path, {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "direct" or self.direct})
 
     @classmethod
     def load(cls, path: Path) -> "Encoder":
@@ -65,7 +67,7 @@ class Encoder:
             raise damaged(path, "not an encoder's statistics") from error
 
 
-def fit_encoder(train_images: np.ndarray, time_steps: int, max_rate_hz: float, seed: int) -> Encoder:
+def fit_encoder(train_images: np.ndarray, time_steps: int, max_rate_hz: float, seed: int, direct: bool = False) -> Encoder:
     """Encoder for uint8 training images `[n, C, H, W]`; a channel without any variation gets std 1."""
     values = np.arange(256) / 255
     counts = np.stack([np.bincount(train_images[:, c].ravel(), minlength=256) for c in range(train_images.shape[1])])
@@ -74,4 +76,4 @@ def fit_encoder(train_images: np.ndarray, time_steps: int, max_rate_hz: float, s
     std = np.where(std > 0, std, 1.0)
     extremes = np.abs((values - mean[:, None]) / std[:, None]) * (counts > 0)
     scale = float(extremes.max()) or 1.0
-    return Encoder(tuple(mean.tolist()), tuple(std.tolist()), scale, time_steps, max_rate_hz / 1000.0, seed)
+    return Encoder(tuple(mean.tolist()), tuple(std.tolist()), scale, time_steps, max_rate_hz / 1000.0, seed, direct)

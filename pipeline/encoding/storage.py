@@ -1,4 +1,5 @@
-"""Spike trains on disk and in memory at one bit per spike; signed input has a second plane for the sign.
+"""Spike trains on disk and in memory at one bit per spike; signed input has a second plane for the sign, counts of spikes as many
+planes as they have bits, the lowest first.
 
 A file `<name>.npy` holds uint8 `[n, bytes]`, one image a row, memory-mapped when read; `<name>.json` beside it the
 shape. Within a row the bits run over `[plane, T, H, W, C]`: channels last, as the convolutions read them.
@@ -12,29 +13,34 @@ import numpy as np
 from pipeline.base.files import DAMAGED_ARRAY, atomic_file, damaged, missing, read_json, write_json
 
 
-def pack(spikes: np.ndarray, signed: bool) -> np.ndarray:
-    """uint8 `[B, bytes]` of spikes `[B, T, C, H, W]` in {0, 1}, or {-1, 0, 1} if `signed`."""
+def pack(spikes: np.ndarray, signed: bool, bits: int = 1) -> np.ndarray:
+    """uint8 `[B, bytes]` of spikes `[B, T, C, H, W]` in {0, 1}, {-1, 0, 1} if `signed`, or below 2 ** `bits`."""
     last = np.moveaxis(spikes, 2, 4)
-    planes = [last != 0, last < 0] if signed else [last != 0]
+    planes = [last != 0, last < 0] if signed else [(last >> place & 1) != 0 for place in range(bits)]
     return np.packbits(np.stack(planes, axis=1).reshape(len(spikes), -1), axis=1)
 
 
-def unpack(packed: np.ndarray, shape: tuple[int, int, int, int], signed: bool) -> np.ndarray:
+def unpack(packed: np.ndarray, shape: tuple[int, int, int, int], signed: bool, bits: int = 1) -> np.ndarray:
     """int8 `[B, T, H, W, C]` of rows made by `pack`; `shape` is `(T, C, H, W)`."""
     time, channels, height, width = shape
-    planes = 2 if signed else 1
-    bits = np.unpackbits(packed, axis=1, count=planes * time * channels * height * width).view(np.int8)
-    bits = bits.reshape(len(packed), planes, time, height, width, channels)
-    return bits[:, 0] * (1 - 2 * bits[:, 1]) if signed else bits[:, 0]
+    count = 2 if signed else bits
+    planes = np.unpackbits(packed, axis=1, count=count * time * channels * height * width).view(np.int8)
+    planes = planes.reshape(len(packed), count, time, height, width, channels)
+    if signed:
+        return planes[:, 0] * (1 - 2 * planes[:, 1])
+    counts = planes[:, 0]
+    for place in range(1, bits):
+        counts = counts + (planes[:, place] << place)
+    return counts
 
 
-def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: bool) -> None:
-    """Write spikes that arrive as batches `[B, T, C, H, W]`, `count` images in all, without holding them in memory."""
+def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: bool, bits: int = 1) -> None:
+    """Write spikes that arrive as int8 batches `[B, T, C, H, W]`, `count` images in all, without holding them in memory."""
     row = 0
     # Plain writes rather than a memory map, which a full disk would end by a signal instead of an error.
     with atomic_file(path.with_suffix(".npy")) as temporary, temporary.open("wb") as stream:
         for batch in batches:
-            packed = pack(batch, signed)
+            packed = pack(batch, signed, bits)
             if row == 0:
                 header = {"descr": "|u1", "fortran_order": False, "shape": (count, packed.shape[1])}
                 np.lib.format.write_array_header_1_0(stream, header)
@@ -43,7 +49,7 @@ def write_spikes(path: Path, batches: Iterable[np.ndarray], count: int, signed: 
             row += len(packed)
         if row == 0 or row != count:
             raise ValueError(f"{path}: {row} spike trains were given where {count} were announced")
-    write_json(path.with_suffix(".json"), {"shape": shape, "signed": signed})
+    write_json(path.with_suffix(".json"), {"shape": shape, "signed": signed} | ({"bits": bits} if bits > 1 else {}))
 
 
 class SpikeFile:
@@ -53,8 +59,8 @@ class SpikeFile:
         header = read_json(path.with_suffix(".json"))
         try:
             self.shape: tuple[int, int, int, int] = tuple(header["shape"])
-            self.signed = bool(header["signed"])
-        except (KeyError, TypeError) as error:
+            self.signed, self.bits = bool(header["signed"]), int(header.get("bits", 1))
+        except (KeyError, TypeError, ValueError) as error:
             raise damaged(path.with_suffix(".json"), "not the header of a spike file") from error
         array = path.with_suffix(".npy")
         try:
@@ -63,7 +69,7 @@ class SpikeFile:
             raise missing(array) from error
         except DAMAGED_ARRAY as error:
             raise damaged(array, error) from error
-        bits = int(np.prod(self.shape)) * (2 if self.signed else 1)
+        bits = int(np.prod(self.shape)) * (2 if self.signed else self.bits)
         if self._rows.dtype != np.uint8 or self._rows.ndim != 2 or self._rows.shape[1] != -(-bits // 8):
             raise damaged(array, "its size does not fit the shape in the .json beside it")
 
@@ -72,4 +78,4 @@ class SpikeFile:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """int8 `[B, T, H, W, C]`: the spike trains of the given rows, channels last."""
-        return unpack(self._rows[rows], self.shape, self.signed)
+        return unpack(self._rows[rows], self.shape, self.signed, self.bits)

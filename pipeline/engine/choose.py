@@ -23,11 +23,12 @@ DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 
 
 @functools.cache
-def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
+def choose_engine(kernel: Kernel, device: str, precision: str = "32", levels: int = 1) -> Engine:
     """The engine for `compute.kernel` on a type of device in a precision.
 
     `auto` takes compiled kernels on CPUs, in bf16 with event-driven synapses; in float32 it keeps the order of the
     reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses. On GPUs it takes Triton's kernels.
+    Neurons of several `levels` are computed by torch operations.
 
     Raises:
         UserError: an engine was asked for where it cannot be had.
@@ -35,6 +36,13 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32") -> Engine:
     dtype = DTYPES[precision]
     if kernel == "reference":
         return ReferenceEngine(device, dtype)
+    if levels > 1:
+        if kernel != "auto":
+            raise UserError(
+                f"params.yaml: compute.kernel is {kernel}, whose neurons fire once a step, but neuron.levels is {levels}; use "
+                "kernel: auto"
+            )
+        return ReferenceEngine(device, dtype, f"neurons: up to {levels} spikes a step, in torch operations")
     if kernel == "lean":
         return LeanEngine("lean", scans, device, dtype, "neurons: lean scans in torch operations (compute.kernel: lean)")
     if kernel == "triton" or (kernel == "auto" and device == "cuda"):
@@ -68,9 +76,9 @@ def _on_gpu(kernel: Kernel, device: str, dtype: torch.dtype) -> Engine:
     return LeanEngine("triton", triton_scans, device, dtype, "neurons: Triton kernels")
 
 
-def on_cpu(kernel: Kernel, precision: str) -> Engine:
+def on_cpu(kernel: Kernel, precision: str, levels: int = 1) -> Engine:
     """The engine for measurements on the CPU: the one asked for if it runs there, else the CPU's own choice."""
-    return choose_engine(kernel if kernel in ("reference", "lean", "fused", "events") else "auto", "cpu", precision)
+    return choose_engine(kernel if kernel in ("reference", "lean", "fused", "events") else "auto", "cpu", precision, levels)
 
 
 def _trouble(load: Callable[[], object]) -> str:

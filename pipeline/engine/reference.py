@@ -7,29 +7,31 @@ from torch import Tensor
 
 from pipeline.engine.contract import Synapse
 from pipeline.engine.synapses import check, currents
+from pipeline.neuron.integer import integer_lif
 from pipeline.neuron.lif import LIF, lif
 from pipeline.neuron.pool import pool_and_fire
 from pipeline.neuron.readout import leaky_sum
+
+LINE = "neurons: reference scans with automatic differentiation (compute.kernel: reference)"
 
 
 class ReferenceEngine:
     """Every other engine is tested against this one. It takes inputs of any kind."""
 
     name = "reference"
-    line = "neurons: reference scans with automatic differentiation (compute.kernel: reference)"
 
-    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32):
-        self.device, self.dtype = device, dtype
+    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32, line: str = LINE):
+        self.device, self.dtype, self.line = device, dtype, line
 
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`."""
         check(synapses, self.name, self.device, ("spikes", "signed", "analog"))
-        fired = lif(currents(synapses), neuron)
+        fired = self.fire(currents(synapses), neuron)
         return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
 
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
         """See `Engine.fire`."""
-        return lif(current, neuron)
+        return lif(current, neuron) if neuron.levels == 1 else integer_lif(current, neuron)
 
     def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
         """See `Engine.pool`."""

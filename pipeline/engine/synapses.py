@@ -32,13 +32,16 @@ def check(synapses: Sequence[Synapse], engine: str, device: str, kinds: Sequence
 def currents(synapses: Sequence[Synapse]) -> Tensor:
     """The summed current `[T, B, ...]` of all synapses by plain differentiable operations; inputs of any kind."""
     found: Tensor | None = None
-    for spikes, weight, stride, _ in synapses:
+    for given, weight, stride, _ in synapses:
+        same = len(given) > 1 and given.stride(0) == 0  # one step in memory stands for all
+        spikes = given[:1] if same else given
         weight = weight.to(spikes.dtype)
         if weight.dim() == 2:
             current = torch.nn.functional.linear(spikes, weight)
         else:
             folded = conv2d(spikes.flatten(0, 1), weight, stride=stride, padding=weight.shape[2] // 2)
             current = folded.unflatten(0, spikes.shape[:2])
+        current = current.expand(len(given), *current.shape[1:]) if same else current
         found = current if found is None else found + current
     if found is None:
         raise ValueError("a layer without synapses")

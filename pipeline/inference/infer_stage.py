@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.base.files import write_arrays, write_csv, write_json
 from pipeline.base.folders import BLOCK_WISE, METHODS, Folders
-from pipeline.data.prepared import load_manifest
+from pipeline.data.prepared import load_manifest, load_prepared
 from pipeline.encoding.poisson import FIXED
 from pipeline.inference.collected import check_digests
 from pipeline.inference.exits_file import exits_path, save_exits
@@ -23,7 +23,7 @@ from pipeline.network.block import Block
 from pipeline.network.walk import Bundle
 from pipeline.partition.exit_rule import Exits, replay
 from pipeline.training.context import Context
-from pipeline.training.feed import CachedFeed
+from pipeline.training.feed import Feed
 from pipeline.training.forward import run_chunk
 from pipeline.training.params import TrainingSections
 from pipeline.training.stored import load_outputs
@@ -81,7 +81,7 @@ def run_networks(folders: Folders, params: InferenceSections) -> None:
     trained = ("bloctrain", *params.baselines.trained)
     blocks = {method: load_exit_blocks(context, method) for method in BLOCK_WISE if method in trained}
     network = load_end_to_end(context, params.deepest) if "end_to_end" in trained else None
-    every = np.arange(feed.count)
+    every = np.arange(len(load_prepared(folders.prepared, "test").label))
 
     def runner(method: str) -> ConditionalRunner:
         return ConditionalRunner(blocks[method], thresholds(params.inference.theta_conf, len(blocks[method])), classes, compute)
@@ -138,5 +138,5 @@ def sample_rows(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
-def _spikes(context: Context, feed: CachedFeed, rows: np.ndarray) -> Bundle:
+def _spikes(context: Context, feed: Feed, rows: np.ndarray) -> Bundle:
     return feed.to_device(feed.read(rows, FIXED), context.compute.device, context.compute.dtype)

@@ -4,12 +4,14 @@ Unlike multiply-accumulates they depend on activity. A spike at the border of an
 counted exactly: a convolution of the spikes with ones, summed.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
 from pipeline.network.block import Block, features
-from pipeline.network.plan import LayerPlan
+from pipeline.network.plan import InputPlan, LayerPlan
 from pipeline.network.walk import Bundle
 
 
@@ -20,28 +22,34 @@ def synaptic_operations(block: Block, spikes: Tensor | Bundle) -> tuple[Tensor, 
 
     def count(plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
         if plan.kind == "conv":
-            counted.extend(_conv(x, one.kernel, one.stride) * plan.outputs[0] for x, one in zip(inputs, plan.inputs, strict=True))
+            counted.extend(_conv(x, one) * plan.outputs[0] for x, one in zip(inputs, plan.inputs, strict=True))
         return block.trunk.layer(plan, inputs)
 
     bundle = block.trunk.outputs(spikes, count)
-    flat = features(bundle[block.trunk.plans[-1].key])
+    own = bundle[block.trunk.plans[-1].key]
+    for layer in block.head:
+        plan: Any = layer.plan
+        counted.append(_conv(own, plan.main) * plan.outputs[0])
+        own = layer([own])
+    flat, reaching = features(own, block.readout_pool), _active(own)
     if block.hidden is not None:
-        counted.append(_active(flat) * block.hidden.plan.neurons)
-        flat = block.hidden(flat)
+        counted.append(reaching * block.hidden.plan.neurons)
+        reaching = _active(block.hidden(flat))
     outputs = len(block.readout) + (block.hcd is not None)
-    counted.append(_active(flat) * outputs)
+    counted.append(reaching * outputs)
     return torch.stack(counted).sum(0), bundle
 
 
 def _active(spikes: Tensor) -> Tensor:
-    """Number of spikes (of either sign) per image `[B]` in `[T, B, ...]`."""
-    return (spikes != 0).flatten(2).sum((0, 2)).double().cpu()
+    """Number of spikes (of either sign, those of integer neurons as many as they are) per image `[B]` in `[T, B, ...]`."""
+    return spikes.abs().flatten(2).sum((0, 2), dtype=torch.float64).cpu()
 
 
-def _conv(spikes: Tensor, kernel: int, stride: int) -> Tensor:
+def _conv(spikes: Tensor, one: InputPlan) -> Tensor:
     """Spike-to-position contacts per image `[B]`: for each output position the spikes in its receptive field."""
-    active = (spikes != 0).float().sum(2, keepdim=True)
-    ones = torch.ones(1, 1, kernel, kernel, device=spikes.device)
+    events = (spikes != 0) if one.kind == "analog" else spikes.abs()
+    active = events.float().sum(2, keepdim=True)
+    ones = torch.ones(1, 1, one.kernel, one.kernel, device=spikes.device)
     with torch.autocast(spikes.device.type, enabled=False):  # bfloat16 counts to 256 only
-        contacts = conv2d(active.flatten(0, 1), ones, stride=stride, padding=kernel // 2)
+        contacts = conv2d(active.flatten(0, 1), ones, stride=one.stride, padding=one.kernel // 2)
     return contacts.unflatten(0, spikes.shape[:2]).sum((0, 2, 3, 4), dtype=torch.float64).cpu()

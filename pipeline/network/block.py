@@ -10,6 +10,7 @@ from pipeline.engine.contract import Engine
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
 from pipeline.network.plan import BlockPlan, LayerPlan
 from pipeline.network.walk import Bundle, Call, walk
+from pipeline.neuron.pool import average
 
 
 class Trunk(nn.Module):
@@ -95,13 +96,15 @@ class BlockOutput(NamedTuple):
 
 
 class Block(nn.Module):
-    """Trunk, classifier (a hidden spiking layer unless linear, then the readout) and, if `hcd`, the HCD unit."""
+    """Trunk, classifier (its head's convolutions, a hidden spiking layer unless linear, then the readout) and, if `hcd`, the HCD
+    unit."""
 
     def __init__(
         self, trunk: Trunk, hidden: SpikingLinear | None, readout_inputs: int, classes: int, hcd: bool,
-        leak: float, generator: torch.Generator, engine: Engine,
+        leak: float, generator: torch.Generator, engine: Engine, head: Sequence[nn.Module] = (), readout_pool: int = 1,
     ):  # fmt: skip
         super().__init__()
+        self.head, self.readout_pool = nn.ModuleList(head), readout_pool
         self.trunk, self.hidden, self.leak, self.engine = trunk, hidden, leak, engine
         scale = readout_inputs**-0.5
         self.readout = nn.Parameter(torch.randn(classes, readout_inputs, generator=generator) * scale)
@@ -109,7 +112,7 @@ class Block(nn.Module):
 
     @property
     def classifier_inputs(self) -> int:
-        """Features of the trunk's output, H * W * C."""
+        """Features that the classifier receives, H * W * C."""
         return self.hidden.plan.main.fan_in if self.hidden is not None else self.readout.shape[1]
 
     def forward(self, spikes: Tensor | Bundle, dropout: Dropout | None = None) -> BlockOutput:
@@ -119,7 +122,9 @@ class Block(nn.Module):
 
     def classify(self, spikes: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor | None, Tensor]:
         """(logits, hcd_logit, summary) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
-        flat, kept = features(spikes), 1.0
+        for layer in self.head:
+            spikes = layer([spikes])
+        flat, kept = features(spikes, self.readout_pool), 1.0
         if dropout is not None:
             flat, kept = flat * dropout.mask.to(flat.dtype), 1 - dropout.share
         if self.hidden is not None:
@@ -131,6 +136,9 @@ class Block(nn.Module):
         return logits, hcd_logit, summary
 
 
-def features(spikes: Tensor) -> Tensor:
-    """`[T, B, N]` of spikes `[T, B, C, H, W]`; N runs over [H, W, C], as channels-last memory does."""
+def features(spikes: Tensor, pool: int = 1) -> Tensor:
+    """`[T, B, N]` of spikes `[T, B, C, H, W]`, or of their averages over squares of `pool` pixels; N runs over [H, W, C], as
+    channels-last memory does."""
+    if pool > 1:
+        spikes = average(spikes, pool).to(spikes.dtype)
     return spikes.permute(0, 1, 3, 4, 2).flatten(2)

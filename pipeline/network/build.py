@@ -10,7 +10,7 @@ from pipeline.base.seeding import torch_seed
 from pipeline.engine.contract import Engine, InputKind
 from pipeline.engine.reference import ReferenceEngine
 from pipeline.network.block import Block, Trunk
-from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingPool
+from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
 from pipeline.network.params import Blocks, NetworkParams, NetworkSections
 from pipeline.network.plan import BlockPlan, LayerPlan, Shape, plan_blocks
 from pipeline.neuron.lif import LIF
@@ -35,12 +35,27 @@ def spiking_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Ge
     """The layer that the plan asks for: `MakeLayer` of the paper's networks."""
     if plan.kind == "pool":
         return SpikingPool(plan, neuron, engine)
+    if plan.kind == "max_pool":
+        return SpikingMaxPool(plan)
     return SpikingConv(plan, neuron, gain, generator, engine)
+
+
+def normalised_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, engine: Engine) -> nn.Module:
+    """`MakeLayer` of networks with `network.norm: batch`: currents in units of the threshold (tdBN with alpha 1)."""
+    layer = spiking_layer(plan, neuron, gain, generator, engine)
+    if isinstance(layer, SpikingConv):
+        layer.norm = nn.BatchNorm2d(plan.outputs[0])
+        nn.init.constant_(layer.norm.weight, neuron.threshold)
+    return layer
+
+
+LAYERS: dict[str, MakeLayer] = {"none": spiking_layer, "batch": normalised_layer}
+"""By `network.norm`."""
 
 
 def build_trunk(
     sections: NetworkSections, keys: Sequence[str], image: Shape, purpose: str = "prefix", engine: Engine = REFERENCE,
-    make_layer: MakeLayer = spiking_layer, kind: InputKind = "signed",
+    make_layer: MakeLayer | None = None, kind: InputKind = "signed",
 ) -> Trunk:  # fmt: skip
     """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind."""
     plans = plan_blocks(sections, image, kind)
@@ -49,23 +64,26 @@ def build_trunk(
 
 def build_block(
     sections: NetworkSections, keys: Sequence[str], image: Shape, classes: int, hcd: bool, purpose: str,
-    engine: Engine = REFERENCE, make_layer: MakeLayer = spiking_layer, kind: InputKind = "signed",
+    engine: Engine = REFERENCE, make_layer: MakeLayer | None = None, kind: InputKind = "signed",
 ) -> Block:  # fmt: skip
     """The trunks of the blocks `keys` with the classifier of the last of them, for encoded images of shape `image` (C, H, W) and
     that kind.
 
     One key makes a block of BlocTrain; all keys up to a depth make the end-to-end network of that depth. `purpose`
-    names the generator of the initial weights. `make_layer` makes trunk layers of another kind.
+    names the generator of the initial weights. `make_layer` makes trunk layers of another kind than `network.norm` asks for.
     """
     generator = _generator(sections, purpose)
     plans = plan_blocks(sections, image, kind)
-    plan = plans[keys[-1]]
+    plan, make = plans[keys[-1]], make_layer or LAYERS[sections.network.norm]
     trunk = _trunk(sections, [plans[key] for key in keys], generator, engine, make_layer)
     hidden = None
     if plan.hidden:
         neuron = _neuron(sections, plan.hidden)
         hidden = SpikingLinear(plan.hidden, neuron, sections.network.init_gain, generator, engine)
-    return Block(trunk, hidden, plan.readout_inputs, classes, hcd, sections.neuron.leak, generator, engine)
+    head = [make(one, _neuron(sections, one), sections.network.init_gain, generator, engine) for one in plan.head]
+    return Block(
+        trunk, hidden, plan.readout_inputs, classes, hcd, sections.neuron.leak, generator, engine, head, plan.readout_pool
+    )
 
 
 def _generator(sections: NetworkSections, purpose: str) -> torch.Generator:
@@ -74,12 +92,16 @@ def _generator(sections: NetworkSections, purpose: str) -> torch.Generator:
 
 def _neuron(sections: NetworkSections, plan: LayerPlan) -> LIF:
     neuron = sections.neuron
-    return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay)
+    return LIF(neuron.leak, plan.threshold, neuron.damping, neuron.delay, neuron.levels)
 
 
 def _trunk(
-    sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine, make_layer: MakeLayer
+    sections: NetworkSections,
+    plans: Sequence[BlockPlan],
+    generator: torch.Generator,
+    engine: Engine,
+    make_layer: MakeLayer | None,
 ) -> Trunk:
-    gain = sections.network.init_gain
-    layers = [make_layer(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
+    gain, make = sections.network.init_gain, make_layer or LAYERS[sections.network.norm]
+    layers = [make(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
     return Trunk(plans, layers)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from pipeline.engine.contract import Engine, Synapse
 from pipeline.engine.synapses import currents
@@ -36,14 +37,21 @@ class SpikingConv(nn.Module):
     def forward(self, inputs: Sequence[Tensor], pool: int = 1) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`, one per input of the plan; with `pool` above 1, those
         of the pooling neurons after this layer, where the engine `pools`."""
-        if self.norm is None:
+        if self.norm is None and not self._analog:
             return self.engine.spikes(self._synapses(inputs), self.neuron, pool)
         current = self.current(inputs)
-        return self.engine.fire(self.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2]), self.neuron)
+        if self.norm is not None:
+            current = self.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2])
+        return self.engine.fire(current, self.neuron)
 
     def current(self, inputs: Sequence[Tensor]) -> Tensor:
         """The summed input current `[T, B, C', H', W']` of the neurons."""
         return currents(self._synapses(inputs))
+
+    @property
+    def _analog(self) -> bool:
+        """Whether an input is not made of spikes, so that its currents are dense operations."""
+        return any(one.kind == "analog" for one in self.plan.inputs)
 
     def _synapses(self, inputs: Sequence[Tensor]) -> list[Synapse]:
         return [
@@ -53,7 +61,20 @@ class SpikingConv(nn.Module):
 
     def pools(self, pool: "SpikingPool") -> bool:
         """Whether `forward` can compute the pooling neurons after this layer as well."""
-        return self.norm is None and self.engine.pools(self.neuron, pool.neuron.threshold, pool.neuron.delay)
+        return self.norm is None and not self._analog and self.engine.pools(self.neuron, pool.neuron.threshold, pool.neuron.delay)
+
+
+class SpikingMaxPool(nn.Module):
+    """The largest spike, or count of spikes, of each square."""
+
+    def __init__(self, plan: LayerPlan):
+        super().__init__()
+        self.plan = plan
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Spikes `[T, B, C, H // size, W // size]` of the one input `[T, B, C, H, W]`."""
+        (spikes,) = inputs
+        return max_pool2d(spikes.flatten(0, 1), self.plan.main.stride).unflatten(0, spikes.shape[:2])
 
 
 class SpikingPool(nn.Module):
@@ -86,4 +107,6 @@ class SpikingLinear(nn.Module):
         much higher: spikes stay ones, and no weight is copied.
         """
         neuron = replace(self.neuron, threshold=self.neuron.threshold * kept, damping=self.neuron.damping / kept)
+        if self.plan.main.kind == "analog":
+            return self.engine.fire(currents([Synapse(spikes, self.weight)]), neuron)
         return self.engine.spikes([Synapse(spikes, self.weight)], neuron)

@@ -20,6 +20,9 @@ class NetworkParams(Section):
     ResNet-11, false for the VGG9-like comparison."""
     init_gain: Positive
     """Factor on the standard deviation of the initial weights, sqrt(2 / fan_in): it decides how often neurons fire at first."""
+    norm: Literal["none", "batch"] = "none"
+    """batch: currents of convolutions are normalised over images and steps before they reach the neurons, scaled to the threshold
+    (Zheng et al. 2021, arXiv:2011.05280). Micro-batches are normalised each by itself. Paper: none."""
 
 
 class ConvLayer(Section):
@@ -42,6 +45,15 @@ class PoolLayer(Section):
     """Side of the squares that are averaged. Unit: pixels."""
 
 
+class MaxPoolLayer(Section):
+    """Pooling without neurons: of each square the largest output goes on, which for spikes is whether any neuron fired."""
+
+    kind: Literal["max_pool"]
+    """Pooling."""
+    size: Annotated[int, Field(ge=2)]
+    """Side of the squares. Unit: pixels."""
+
+
 class ResidualLayer(Section):
     """conv3x3, LIF, conv3x3 (stride) plus a 1x1 shortcut from the unit's input, LIF."""
 
@@ -53,7 +65,7 @@ class ResidualLayer(Section):
     """Of the second convolution and the shortcut."""
 
 
-Layer = Annotated[ConvLayer | PoolLayer | ResidualLayer, Field(discriminator="kind")]
+Layer = Annotated[ConvLayer | PoolLayer | MaxPoolLayer | ResidualLayer, Field(discriminator="kind")]
 
 
 class BlockParams(Section):
@@ -62,12 +74,18 @@ class BlockParams(Section):
     prev: str
     """The block before, b0 (the encoder) for the first."""
     layers: Annotated[list[Layer], Field(min_length=1)]
-    """Spiking layers in order: {kind: conv, channels, stride}, {kind: pool, size} or {kind: residual, channels, stride}."""
+    """Layers in order: {kind: conv, channels, stride}, {kind: pool, size}, {kind: max_pool, size} or {kind: residual, channels,
+    stride}."""
     residual: list[str] = Field(default=[])
     """Earlier blocks, the one before aside, whose output spikes the first convolution of this block receives as well, each
     through a 1x1 convolution (O_res of Algorithm 2). Paper: [b1, b2] for block 4 of VGG-16."""
+    head: list[ConvLayer] = Field(default=[])
+    """Convolutions of the classifier's own, between the trunk and the rest of it; later blocks do not receive their spikes.
+    Paper: none."""
     hidden: Annotated[int, Field(ge=0)]
     """Neurons of the classifier's hidden layer; 0 makes the classifier linear. Paper: a hidden layer, none in VGG-16."""
+    readout_pool: Count = 1
+    """Side of the squares of the trunk's or the head's output that the classifier averages. Paper: 1, none. Unit: pixels."""
     learning_rate: Positive
     """Of the optimiser, for this block of BlocTrain and BlocTrain-base. Paper: 2e-4 for blocks 1 and 2, 1e-4 deeper."""
     threshold: Positive | None = None

@@ -9,7 +9,7 @@ from math import prod
 from pipeline.base.errors import UserError
 from pipeline.base.folders import ENCODER
 from pipeline.engine.contract import InputKind
-from pipeline.network.params import Blocks, ConvLayer, NetworkSections, PoolLayer
+from pipeline.network.params import BlockParams, Blocks, ConvLayer, MaxPoolLayer, NetworkSections, PoolLayer
 
 Shape = tuple[int, int, int]
 KERNEL = 3
@@ -41,7 +41,8 @@ class InputPlan:
 class LayerPlan:
     """One layer of spiking neurons and its inputs, the main one first.
 
-    `kind` is conv, pool (average, of squares as large as the input's stride) or linear. `outputs` is the shape (C, H, W).
+    `kind` is conv, pool (average, of squares as large as the input's stride), max_pool (which has no neurons) or linear.
+    `outputs` is the shape (C, H, W).
     """
 
     name: str
@@ -58,12 +59,12 @@ class LayerPlan:
     @property
     def neurons(self) -> int:
         """Neurons of the layer."""
-        return prod(self.outputs)
+        return 0 if self.kind == "max_pool" else prod(self.outputs)
 
     @property
     def weights(self) -> int:
         """Weights of all inputs; none of a pooling layer."""
-        return 0 if self.kind == "pool" else self.outputs[0] * sum(one.fan_in for one in self.inputs)
+        return 0 if self.kind in ("pool", "max_pool") else self.outputs[0] * sum(one.fan_in for one in self.inputs)
 
     @property
     def macs(self) -> int:
@@ -73,11 +74,14 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """Trunk layers of one block and its classifier: a hidden spiking layer (unless linear) and the readout."""
+    """Trunk layers of one block and its classifier: the convolutions of its `head`, averages over squares of `readout_pool`
+    pixels, a hidden spiking layer (unless linear) and the readout."""
 
     key: str
     trunk: tuple[LayerPlan, ...]
     hidden: LayerPlan | None
+    head: tuple[LayerPlan, ...] = ()
+    readout_pool: int = 1
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -97,9 +101,19 @@ class BlockPlan:
         return self.trunk[-1].outputs
 
     @property
+    def features(self) -> Shape:
+        """Shape of what the classifier averages."""
+        return self.head[-1].outputs if self.head else self.outputs
+
+    @property
+    def classifier(self) -> tuple[LayerPlan, ...]:
+        """The spiking layers of the classifier."""
+        return self.head + ((self.hidden,) if self.hidden else ())
+
+    @property
     def readout_inputs(self) -> int:
         """Inputs of each output neuron."""
-        return self.hidden.neurons if self.hidden else prod(self.outputs)
+        return self.hidden.neurons if self.hidden else prod(pooled(self.features, self.readout_pool))
 
     def readout_weights(self, classes: int, hcd: bool) -> int:
         """Weights of the output layer, and of the HCD's unit if there is one."""
@@ -114,12 +128,29 @@ def plan_blocks(sections: NetworkSections, image: Shape, kind: InputKind = "sign
         threshold = block.threshold or sections.neuron.threshold
         trunk = _trunk(key, sections.blocks, sections.network.shortcuts, threshold, shapes, kind)
         shapes[key] = trunk[-1].outputs
-        hidden = None
+        hidden, head = None, _head(key, block, shapes[key], threshold)
         if block.hidden:
-            flat = InputPlan(key, shapes[key], "weight", 0, 1)
+            averaged: InputKind = "spikes" if block.readout_pool == 1 else "analog"
+            features = head[-1].outputs if head else shapes[key]
+            flat = InputPlan(key, pooled(features, block.readout_pool), "weight", 0, 1, averaged)
             hidden = LayerPlan("hidden", "linear", (flat,), (block.hidden, 1, 1), threshold)
-        plans[key] = BlockPlan(key, tuple(trunk), hidden)
+        plans[key] = BlockPlan(key, tuple(trunk), hidden, head, block.readout_pool)
     return plans
+
+
+def _head(key: str, block: BlockParams, shape: Shape, threshold: float) -> tuple[LayerPlan, ...]:
+    layers: list[LayerPlan] = []
+    for position, layer in enumerate(block.head):
+        source = layers[-1].name if layers else key
+        main = InputPlan(source, shape, "weight", KERNEL, layer.stride)
+        shape = (layer.channels, -(-shape[1] // layer.stride), -(-shape[2] // layer.stride))
+        layers.append(LayerPlan(f"{key}_head{position}", "conv", (main,), shape, threshold))
+    return tuple(layers)
+
+
+def pooled(shape: Shape, size: int) -> Shape:
+    """The shape after pooling of squares of that side; what is left at the edges is dropped."""
+    return shape[0], shape[1] // size, shape[2] // size
 
 
 def _trunk(
@@ -139,9 +170,9 @@ def _trunk(
 
     for position, layer in enumerate(block.layers):
         name = f"{key}_{position}"
-        if isinstance(layer, PoolLayer):
-            pooled = (shape[0], shape[1] // layer.size, shape[2] // layer.size)
-            trunk.append(LayerPlan(name, "pool", (InputPlan(source, shape, "", layer.size, layer.size),), pooled, threshold))
+        if isinstance(layer, PoolLayer | MaxPoolLayer):
+            squares = InputPlan(source, shape, "", layer.size, layer.size)
+            trunk.append(LayerPlan(name, layer.kind, (squares,), pooled(shape, layer.size), threshold))
         elif isinstance(layer, ConvLayer):
             trunk.append(conv(name, source, shape, layer.channels, layer.stride))
         else:

@@ -21,12 +21,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LIF:
-    """leak alpha in (0, 1], threshold v > 0, damping gamma > 0, delay 0 or 1 (steps)."""
+    """leak alpha in (0, 1], threshold v > 0, damping gamma > 0, delay 0 or 1 (steps); `levels` above 1: the most spikes of one
+    step, of the neurons of `pipeline.neuron.integer`."""
 
     leak: float
     threshold: float
     damping: float
     delay: int
+    levels: int = 1
 
 
 def lif(current: Tensor, neuron: LIF) -> Tensor:

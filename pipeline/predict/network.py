@@ -16,6 +16,7 @@ from pipeline.inference.runner import ConditionalRunner
 from pipeline.network.walk import Bundle
 from pipeline.predict.images import as_pixels
 from pipeline.training.device import Compute
+from pipeline.training.direct_feed import normalised
 from pipeline.training.feed import Host, filled_up, time_major
 
 SPLIT = "test"
@@ -105,9 +106,13 @@ class _PixelFeed:
 
     def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`."""
+        if self.encoder.direct:
+            return {ENCODER: filled_up(self.pixels[rows], count)}
         spikes = self.encoder.encode(self.pixels[rows], self.noise[rows], SPLIT, FIXED)
         return {ENCODER: filled_up(np.moveaxis(spikes, 2, 4), count)}
 
     def to_device(self, host: Host, device: torch.device, dtype: torch.dtype) -> Bundle:
         """See `Feed.to_device`."""
+        if self.encoder.direct:
+            return {ENCODER: normalised(host[ENCODER], self.encoder, device, dtype)}
         return {key: time_major(spikes, device, dtype) for key, spikes in host.items()}

@@ -48,7 +48,7 @@ class Run:
         blocks = load_exit_blocks(context, method)
         chosen = self._parameters.inference.theta_conf if theta_conf is None else theta_conf
         theta_conf = checked_thresholds(chosen, len(blocks), len(context.params.blocks))
-        steps, manifest = context.encoder.time_steps, context.manifest
+        steps, manifest = context.encoder.time_steps * context.params.neuron.levels, context.manifest
         return Network(
             method, blocks, theta_conf, list(manifest.class_names), manifest.image_shape, context.encoder,
             NetworkCost.of_run(self.folders, context.params, steps, manifest), context.compute,

@@ -50,8 +50,9 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
 
-def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Compute:
-    """The device and the engine that the `compute` parameters ask for, on so many devices of so many machines.
+def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1, levels: int = 1) -> Compute:
+    """The device and the engine that the `compute` parameters ask for, on so many devices of so many machines, for neurons of
+    so many `levels`.
 
     With several devices Fabric starts this very stage once more for each further one; with several machines it waits for theirs.
 
@@ -59,7 +60,7 @@ def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Com
         UserError: `compute.device` is cuda and there is none, or too few; an engine that cannot be had.
     """
     fabric = make_fabric(params, devices, nodes)
-    return Compute(fabric, choose_engine(params.kernel, fabric.device.type, params.precision), params.micro_batch)
+    return Compute(fabric, choose_engine(params.kernel, fabric.device.type, params.precision, levels), params.micro_batch)
 
 
 def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabric:

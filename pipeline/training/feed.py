@@ -81,11 +81,6 @@ class CachedFeed:
             for key, path in self.stored.items()
         }
 
-    @property
-    def count(self) -> int:
-        """Images that it has."""
-        return min(len(rows) for rows in self.rows.values())
-
     def read(self, rows: np.ndarray, realisation: int, count: int = 0) -> Host:
         """See `Feed.read`.
 

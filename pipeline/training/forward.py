@@ -51,6 +51,8 @@ def run_chunk(compute: Compute, block: Block, bundle: Bundle, count: int) -> Blo
 def _filled_up(spikes: Tensor, chunk: int) -> Tensor:
     """Spikes `[T, chunk, C, H, W]`, channels last as a feed's: silence behind the images given."""
     missing = chunk - spikes.shape[1]
+    if not missing and spikes.stride(0) == 0:  # one step in memory stands for all
+        return spikes
     last = spikes.permute(0, 1, 3, 4, 2)
     if missing:
         last = torch.cat([last, last.new_zeros((len(last), missing, *last.shape[2:]))], dim=1)

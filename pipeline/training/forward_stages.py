@@ -160,7 +160,7 @@ def forward_end_to_end(folders: Folders, params: TrainingSections, key: str) -> 
 
 def _store(context: Context, block: Block, feed: Feed, rows: np.ndarray, realisation: int, path: Path, keep: Collector) -> None:
     outputs = context.forward(block, feed, rows, realisation, f"{path.parent.parent.name} {path.name}")
-    write_spikes(path, keep.spikes(outputs), len(rows), signed=False)
+    write_spikes(path, keep.spikes(outputs), len(rows), signed=False, bits=context.params.neuron.levels.bit_length())
 
 
 def _write_prefix(folder: Path, before: Path, features: Path) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import cos, pi
+from math import ceil
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from pipeline.network.block import Block, Dropout
 from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, Host, read_ahead
+from pipeline.training.optimizer import decay, make_optimizer
 from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
 
@@ -77,16 +78,13 @@ def fit(
     first epoch that ends behind `deadline` (of `time.monotonic`) it stops.
     """
     job = Job(compute, training, compute.place(block), name, seed)
-    optimizer = torch.optim.Adam(block.parameters(), lr=learning_rate, fused=True)
+    optimizer = make_optimizer(training, block, learning_rate)
     history = checkpoint.load(block, optimizer) if checkpoint else []
     compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
     for epoch in range(len(history), training.epochs):
-        rate = learning_rate * _decay(training.schedule, epoch, training.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         started = time.perf_counter()
-        row: EpochRow = {"epoch": epoch + 1, "learning_rate": rate}
-        row |= _epoch(job, optimizer, parts, epoch)
+        row: EpochRow = {"epoch": epoch + 1}
+        row |= _epoch(job, optimizer, parts, epoch, learning_rate)
         row["seconds"] = time.perf_counter() - started
         row["validation_accuracy"] = validate(block) if validate else None
         history.append(row)
@@ -101,10 +99,6 @@ def fit(
     return history
 
 
-def _decay(schedule: str, epoch: int, epochs: int) -> float:
-    return 1.0 if schedule == "constant" else 0.5 * (1 + cos(pi * epoch / epochs))
-
-
 def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
     validation = row["validation_accuracy"]
     shown = "" if validation is None else f", validation {validation:.3f}"
@@ -113,20 +107,25 @@ def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
     return f"{done}, {left:.1f} min left"
 
 
-def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int) -> EpochRow:
-    fabric, name = job.compute.fabric, job.name
+def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int, learning_rate: float) -> EpochRow:
+    fabric, name, training = job.compute.fabric, job.name, job.training
     order = numpy_generator(job.seed, "order", name, epoch)
-    plan = _plan(parts, job.training.batch_size, job.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
+    plan = _plan(parts, training.batch_size, job.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
     total = sum(len(part.rows) for part in parts)
+    step, steps = 0, ceil(total / training.batch_size)
     sums = torch.zeros(3, dtype=torch.float64, device=job.compute.device)  # read when the bar is drawn, not at every step
     seen, drawn = 0, time.monotonic()
     job.block.train()
-    with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{job.training.epochs}", unit="image", leave=False,
+    with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{training.epochs}", unit="image", leave=False,
               disable=not (job.compute.first and sys.stderr.isatty()), mininterval=REDRAW) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
-            sums += accumulate(job.compute, job.block, micro, host, _dropout(job, micro, epoch))
+            sums += accumulate(job.compute, job.block, micro, host, _dropout(job, micro, epoch), training.label_smoothing)
             seen += len(micro.positions)
             if micro.ends_batch:
+                rate = learning_rate * decay(training.schedule, epoch, training.epochs, step, steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                step += 1
                 optimizer_step(job.compute, job.block, optimizer)
                 bar.update(micro.batch_size)
                 if not bar.disable and time.monotonic() - drawn > REDRAW:
@@ -137,8 +136,8 @@ def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet],
         sums = torch.as_tensor(fabric.all_reduce(sums, reduce_op="sum"))
     class_loss, hcd_loss, correct = (float(value) / total for value in sums)
     has_hcd = any(part.hard is not None for part in parts)
-    return {"loss": class_loss + hcd_loss, "class_loss": class_loss, "hcd_loss": hcd_loss if has_hcd else None,
-            "train_accuracy": correct}  # fmt: skip
+    return {"learning_rate": rate, "loss": class_loss + hcd_loss, "class_loss": class_loss,
+            "hcd_loss": hcd_loss if has_hcd else None, "train_accuracy": correct}  # fmt: skip
 
 
 def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
@@ -154,16 +153,20 @@ def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
     return Dropout(torch.from_numpy(keep_mask(*named)).to(job.compute.device), dropped(share))
 
 
-def accumulate(compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None) -> Tensor:
-    """Forward and backward of one micro-batch; returns the sums of class loss, HCD loss and correct predictions, float64 `[3]`
-    on the device: nothing waits for it."""
+def accumulate(
+    compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None, smoothing: float = 0.0
+) -> Tensor:
+    """Forward and backward of one micro-batch, with that share of label smoothing.
+
+    Returns the sums of class loss, HCD loss and correct predictions, float64 `[3]` on the device: nothing waits for it.
+    """
     part = micro.part
     if not len(micro.positions):
         return torch.zeros(3, dtype=torch.float64, device=compute.device)
     column = torch.from_numpy(part.column[micro.positions]).to(compute.device)
     with compute.autocast():
         output = block(part.feed.to_device(host, compute.device, compute.dtype), dropout)
-    class_loss = cross_entropy(output.logits, column, reduction="sum")
+    class_loss = cross_entropy(output.logits, column, reduction="sum", label_smoothing=smoothing)
     hcd_loss = torch.zeros_like(class_loss)
     if part.hard is not None:
         hard = torch.from_numpy(part.hard[micro.positions]).to(compute.device)

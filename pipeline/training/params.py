@@ -17,12 +17,20 @@ class TrainingParams(Section):
     """Passes over the training images. Paper: 125."""
     batch_size: Count
     """Images per step of the optimiser. Paper: 64."""
-    schedule: Literal["constant", "cosine"]
-    """Of the learning rate over the epochs. Paper: constant, as far as it says."""
-    augmentation: Literal["none", "flip", "crop_flip"] = "none"
-    """flip mirrors half of the training images, crop_flip crops all of them as well. Paper: none mentioned."""
+    schedule: Literal["constant", "cosine", "one_cycle"]
+    """Of the learning rate: constant; cosine over the epochs; one_cycle, step by step up to the rate in the first fifth and down
+    again (Smith and Topin 2018, arXiv:1708.07120). Paper: constant, as far as it says."""
+    augmentation: Literal["none", "flip", "crop_flip", "shift_turns"] = "none"
+    """flip mirrors half of the training images, crop_flip crops all of them as well. shift_turns moves them by up to two pixels
+    and mirrors each in every second epoch. Paper: none mentioned."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
     """Share, to 1/256, of the spikes into each classifier that every image loses in training. Paper: none mentioned."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """sgd has Nesterov momentum of 0.9. Paper: Adam."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    """Of all weights but those of normalisations, as the optimiser defines it. Paper: none mentioned."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567). Paper: none mentioned."""
 
 
 class BaselinesParams(Section):

@@ -8,7 +8,8 @@ from networks import build_block, compute_of
 from quadrants import CLASSES, training_set
 
 from pipeline.base.seeding import numpy_generator
-from pipeline.training.loop import HISTORY, _decay, _plan, accumulate, fit
+from pipeline.training.loop import HISTORY, _plan, accumulate, fit
+from pipeline.training.optimizer import decay
 from pipeline.training.resume import Checkpoint
 
 
@@ -112,7 +113,7 @@ def test_gradient_is_that_of_the_mean_loss(make_params):
 
 @pytest.mark.parametrize(("schedule", "expected"), [("constant", [1, 1, 1, 1]), ("cosine", [1, 0.8535534, 0.5, 0.1464466])])
 def test_decay(schedule, expected):
-    assert [_decay(schedule, epoch, 4) for epoch in range(4)] == pytest.approx(expected)
+    assert [decay(schedule, epoch, 4, 0, 1) for epoch in range(4)] == pytest.approx(expected)
 
 
 def train(params, digest, parts, validate=None, seed_name="b1"):
