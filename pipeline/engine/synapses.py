@@ -41,11 +41,17 @@ def currents(synapses: Sequence[Synapse]) -> Tensor:
         else:
             folded = conv2d(spikes.flatten(0, 1), weight, stride=stride, padding=weight.shape[2] // 2)
             current = folded.unflatten(0, spikes.shape[:2])
-        current = current.expand(len(given), *current.shape[1:]) if same else current
+        current = _repeated(current, len(given)) if same else current
         found = current if found is None else found + current
     if found is None:
         raise ValueError("a layer without synapses")
     return found
+
+
+def _repeated(current: Tensor, steps: int) -> Tensor:
+    """`[T, B, C, H, W]` of the one step `[1, B, C, H, W]`, channels last in memory as kernels read it."""
+    last = current.permute(0, 1, 3, 4, 2)
+    return last.expand(steps, *last.shape[1:]).contiguous().permute(0, 1, 4, 2, 3)
 
 
 def fold(spikes: Tensor) -> Tensor:

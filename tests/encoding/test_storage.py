@@ -22,6 +22,15 @@ def test_round_trip(shape, signed):
     assert np.array_equal(unpacked, np.moveaxis(spikes, 2, 4))
 
 
+@pytest.mark.parametrize("bits", [2, 3, 7])
+def test_counts_round_trip(bits, tmp_path):
+    counts = np.random.default_rng(0).integers(0, 2**bits, (5, 2, 3, 4, 4)).astype(np.int8)
+    write_spikes(tmp_path / "test", iter([counts[:3], counts[3:]]), 5, False, bits)
+    file = SpikeFile(tmp_path / "test")
+    assert file.bits == bits
+    assert np.array_equal(file.read(np.array([4, 0])), np.moveaxis(counts[[4, 0]], 2, 4))
+
+
 def test_bits_by_hand():
     # T = 1, C = 2, H = 1, W = 2; channels last: (w0 c0) (w0 c1) (w1 c0) (w1 c1).
     spikes = np.array([[1, 0], [-1, 1]], np.int8).reshape(1, 1, 2, 1, 2)  # c0: w0 = 1, w1 = 0; c1: w0 = -1, w1 = 1
