@@ -8,6 +8,7 @@ import torch
 
 from pipeline.base.errors import UserError
 from pipeline.engine.contract import Engine
+from pipeline.engine.dense_type import dense_type
 from pipeline.engine.event_driven import EventEngine
 from pipeline.engine.events.synapses import load_events
 from pipeline.engine.lean import LeanEngine
@@ -61,7 +62,9 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32", levels: in
         return LeanEngine("fused", fused_scans, "cpu", dtype, "neurons: compiled kernels")
     if events_why:
         return LeanEngine("fused", fused_scans, "cpu", dtype, f"neurons: compiled kernels; dense synapses ({events_why})")
-    return EventEngine(fused_scans, dtype, "neurons: compiled kernels; spikes drive the synapses")
+    wide = dtype if dtype == torch.float32 else dense_type()
+    why = "" if wide == dtype else ", gradients of inputs in float32, which is faster here"
+    return EventEngine(fused_scans, dtype, f"neurons: compiled kernels; spikes drive the synapses{why}", wide)
 
 
 def _on_gpu(kernel: Kernel, device: str, dtype: torch.dtype) -> Engine:

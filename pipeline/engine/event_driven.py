@@ -10,10 +10,11 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from pipeline.engine import synapses as dense
 from pipeline.engine.contract import Synapse
+from pipeline.engine.dense_type import input_gradient
 from pipeline.engine.events import synapses as events
 from pipeline.engine.lean import LeanEngine, recording
+from pipeline.engine.synapses import check
 from pipeline.neuron.lif import LIF
 
 MOST_INPUTS = 2
@@ -23,22 +24,31 @@ MOST_INPUTS = 2
 class EventEngine(LeanEngine):
     """The compiled event kernels where they suit, the lean way elsewhere."""
 
-    def __init__(self, scans: ModuleType, dtype: torch.dtype, line: str):
+    def __init__(self, scans: ModuleType, dtype: torch.dtype, line: str, dense: torch.dtype | None = None):
+        """`dense`: the type that gradients of inputs are computed in, the engine's own if left out."""
         super().__init__("events", scans, "cpu", dtype, line)
+        self.dense = dense or dtype
 
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`."""
         suits = all(events.suit(one.spikes, one.weight, one.kind == "signed") for one in synapses)
         if not suits or len(synapses) > MOST_INPUTS or any(one.kind == "analog" for one in synapses):
             return super().spikes(synapses, neuron, pool)
-        dense.check(synapses, self.name, self.device, ("spikes", "signed"))
+        check(synapses, self.name, self.device, ("spikes", "signed"))
         first = synapses[0]
         flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
         if first.weight.dim() == 2:
             return _EventLinear.apply(first.spikes, first.weight, (neuron, recording(flat)))
         fits = all(-(-side // first.stride) % pool == 0 for side in first.spikes.shape[3:])
         together = pool if fits else 1
-        how = [one.stride for one in synapses], [one.kind == "signed" for one in synapses], neuron, together, recording(flat)
+        how = (
+            [one.stride for one in synapses],
+            [one.kind == "signed" for one in synapses],
+            neuron,
+            together,
+            recording(flat),
+            self.dense,
+        )
         fired = _EventConvolutions.apply(how, *flat)
         return self.pool(fired, pool, neuron.threshold, neuron.delay) if together < pool else fired
 
@@ -54,7 +64,7 @@ class EventEngine(LeanEngine):
 class _EventConvolutions(torch.autograd.Function):
     @staticmethod
     def forward(ctx, setup, *tensors):  # type: ignore[override]
-        strides, signed, neuron, pool, keep = setup
+        strides, signed, neuron, pool, keep, ctx.dense = setup
         pairs = zip(tensors[0::2], tensors[1::2], strides, signed, strict=True)
         inputs = [events.to_events(*four) for four in pairs]
         weights = list(tensors[1::2])
@@ -76,11 +86,8 @@ class _EventConvolutions(torch.autograd.Function):
         for index, one in enumerate(inputs):
             grad_x = None
             if wants[index] and grad_current is not None:
-                folded = grad_current.flatten(0, 1)
-                # Only the shape and layout of the input are read.
-                x = torch.empty((len(folded), *one.shape), dtype=folded.dtype, memory_format=torch.channels_last)
-                found, _ = dense.backward(folded, x, saved[index], one.stride, (True, False))
-                grad_x = None if found is None else found.unflatten(0, grad_current.shape[:2])
+                found = input_gradient(grad_current.flatten(0, 1), saved[index], one.stride, one.shape, ctx.dense)
+                grad_x = found.unflatten(0, grad_current.shape[:2])
             grads += [grad_x, grad_weights[index]]
         return tuple(grads)
 

@@ -49,9 +49,9 @@ def build(source: Path, signatures: dict[str, list[Any]]) -> ctypes.CDLL:
         raise KernelsUnavailable("no C++ compiler was found on PATH")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
     text = [path.read_text() for path in sorted(Path(__file__).parents[2].rglob("*.?pp"))]  # they include one another
-    key = hashlib.sha256("\n".join([*text, version, " ".join(FLAGS), _processor()]).encode()).hexdigest()[:24]
+    key = hashlib.sha256("\n".join([*text, version, " ".join(FLAGS), processor()]).encode()).hexdigest()[:24]
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bloctrain"
+        folder = cache_folder()
         path = folder / f"{source.parent.name}-{key}.so"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,12 @@ def _compile(compiler: str, source: Path, path: Path) -> None:
     partial.replace(path)
 
 
-def _processor() -> str:
+def cache_folder() -> Path:
+    """Where what is made or measured once per machine is kept. Raises RuntimeError where the user has no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bloctrain"
+
+
+def processor() -> str:
     """What -march=native depends on."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
