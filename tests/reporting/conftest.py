@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.folders import Folders
+from pipeline.reporting.claims.facts import Facts, load_facts
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 
@@ -16,3 +19,11 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("run")
     make_reports(root)
     return root
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Facts:
+    """What a made-up run of the digits experiment says."""
+    from fake_run import digits_params, write_run
+
+    return load_facts(write_run(tmp_path, digits_params()), Folders(tmp_path))

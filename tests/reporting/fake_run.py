@@ -9,11 +9,12 @@ import yaml
 from pipeline.base.files import write_arrays, write_csv, write_json
 from pipeline.base.folders import METHODS
 from pipeline.config import Params, parse_params
-from pipeline.reporting.ledger.entry import Entry
+from pipeline.reporting.ledger.entry import Entry, Finding
 from pipeline.reporting.scale import Scale
 
 KEYS = ("b1", "b2", "b3")
 IMAGES = 1000
+CLAIM = "cifar10_resnet9.compute_efficiency"
 FORWARD = 2.0
 """Seconds of the pass that makes a block's features."""
 LEFT = {"bloctrain": (600, 300, 100), "bloctrain_base": (500, 300, 200)}
@@ -290,3 +291,9 @@ def make_entry(name: str, params: dict[str, Any] | None = None, **parts: Any) ->
     }
     defaults = {"summary": summary, "parameters": content.model_dump(mode="json"), "rows": [row], "tradeoff": []}
     return Entry(name, scale, **(defaults | parts))
+
+
+def entry(name: str, scale: str, verdict: Any = "same direction", dataset: str = "cifar10", **parts: Any) -> Entry:
+    """A published experiment whose finding on CLAIM was made at `scale`."""
+    found = Finding("1.70", verdict, "holds", 1.7, scale, "not CIFAR-10" not in scale, name)
+    return make_entry(name, dataset=dataset, findings={CLAIM: found}, **parts)

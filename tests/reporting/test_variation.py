@@ -1,0 +1,115 @@
+"""How much trainings vary, and which differences are therefore none."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_run import make_entry, paper_params
+
+from pipeline.analysis.noise import Spread, accuracy_noise, variation
+from pipeline.reporting.claims.experiments import same_parameters
+from pipeline.reporting.claims.facts import Facts, pooled
+from pipeline.reporting.claims.table import COLUMNS, claims_table
+from pipeline.reporting.ledger.entry import (
+    Entry,
+    load_ledger,
+    load_spreads,
+)  # fmt: skip
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "reports/published"
+
+
+def with_and_without(facts: Facts, plain: float, pair: float = 0.0, **changes: Any) -> list[str]:
+    """The row of the claim on residual connections, where the ledger holds two twins: accuracy 0.864 with shortcuts and `plain`
+    without, `pair` the difference of two trainings of the first block."""
+    entries = []
+    for name, shortcuts, own in (("with", True, 0.864), ("without", False, plain)):
+        content = paper_params() | {"experiment": name} | (changes if not shortcuts else {})
+        content["network"] = {**content["network"], "shortcuts": shortcuts}
+        content["baselines"] = {"end_to_end_learning_rate": content["blocks"]["b1"]["learning_rate"]}
+        depths = {method: {"b1": first} for method, first in (("bloctrain_base", 0.61), ("end_to_end", 0.61 + pair))}
+        accuracy = {"bloctrain": own, "bloctrain_base": own, "end_to_end": own, "by_depth": depths}
+        entries.append(make_entry(name, content, summary={"accuracy": accuracy, "efficiency": {}}))
+    row = "cifar10_resnet9.accuracy_without_residuals"
+    return next(cells for cells in claims_table(replace(facts, ledger=entries)).rows if cells[0] == row)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "verdict"), [(0.845, "same direction"), (0.880, "not reproduced"), (0.862, "not testable here")]
+)
+def test_two_published_twins_say_whether_residuals_help(digits: Facts, accuracy: float, verdict: str) -> None:
+    row = with_and_without(digits, accuracy)
+    assert (row[COLUMNS.index("verdict")], row[COLUMNS.index("experiment")]) == (verdict, "with, without")
+    assert f"BlocTrain {100 * accuracy:.2f} % without, 86.40 % with" in row[COLUMNS.index("ours")]
+
+
+def test_experiments_that_differ_in_more_than_shortcuts_are_not_compared(digits: Facts) -> None:
+    assert "with, without" not in with_and_without(digits, 0.845, seed=7)
+
+
+def test_parameters_are_compared_as_data() -> None:
+    old = {"experiment": "a", "data": {"path": "x", "source": "cifar10", "image_size": 32}, "training": {"epochs": 3}}
+    new = {"experiment": "b", "data": {"path": None, "source": "image_folder", "image_size": 32}, "training": {"epochs": 3}}
+    assert same_parameters(old, new)
+    assert same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.0, "augmentation": "none", "extra": []}})
+    assert not same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.3}}), "an option that the other run had not"
+    assert not same_parameters(old, new | {"training": {"epochs": 4}})
+
+
+def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: Facts) -> None:
+    # t of two pairs is 4.3: by hand the noise reaches the difference of 0.019 where both pairs are 0.0038 apart.
+    assert with_and_without(digits, 0.845, pair=0.0036)[COLUMNS.index("verdict")] == "same direction"
+    assert with_and_without(digits, 0.845, pair=0.0040)[COLUMNS.index("verdict")] == "not testable here"
+
+
+def test_spread_over_seeds(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/seeds.csv").write_text("metric,seed 0,seed 1,mean,std\naccuracy.bloctrain,0.9,0.8,0,0\n")
+    spread = load_spreads(tmp_path / "tiny")["accuracy.bloctrain"]
+    assert (spread.mean, spread.seeds) == (pytest.approx(0.85), 2)
+    assert spread.std == pytest.approx(0.0707, abs=1e-4)
+    assert load_spreads(tmp_path / "another") == {}
+    assert load_ledger(tmp_path) == []  # seeds alone make no entry
+
+
+def test_a_seed_without_a_block_is_left_out_of_the_blocks_spread(tmp_path: Path) -> None:
+    (tmp_path / "seeds.csv").write_text("metric,seed 0,seed 1,seed 2\naccuracy.by_depth.bloctrain.b3,0.9,,0.8\n")
+    assert load_spreads(tmp_path)["accuracy.by_depth.bloctrain.b3"].seeds == 2
+
+
+def test_a_difference_within_the_spread_of_seeds_is_none(digits: Facts) -> None:
+    assert digits.clearly(0.90, 0.85) == 1
+    noisy = Facts(digits.results, digits.summary, {"accuracy.bloctrain": Spread(0.9, 0.05, 5)})
+    assert noisy.clearly(0.90, 0.85) == 0
+
+
+def test_few_trainings_know_their_variation_badly() -> None:
+    at = {seeds: variation({"accuracy.x": Spread(0.9, 0.01, seeds)}, []) for seeds in (2, 5, 1000)}
+    found = {seeds: accuracy_noise(1.0, 1.0, 100, known) for seeds, known in at.items()}  # no noise of test images
+    assert [found[seeds] / (0.01 * 2**0.5) for seeds in at] == pytest.approx([12.706, 2.776, 1.962], abs=1e-3)
+
+
+def test_pairs_of_trainings_are_pooled() -> None:
+    def run(first: float, second: float, rate: float = 0.0001) -> Entry:
+        content = paper_params()
+        content["blocks"]["b1"]["learning_rate"] = rate
+        depths = {"bloctrain_base": {"b1": first}, "end_to_end": {"b1": second}}
+        return make_entry("run", content, summary={"accuracy": {"by_depth": depths}})
+
+    known = pooled({}, [run(0.60, 0.61), run(0.60, 0.57), run(0.2, 0.9, rate=0.01)])
+    assert (known.deviation, known.freedom) == (pytest.approx(((0.01**2 + 0.03**2) / 4) ** 0.5), 2)
+    assert known.source == "2 pairs of trainings of block 1"
+    assert pooled({}, []).freedom == 0
+
+
+def test_published_experiments_on_the_same_data_tell_the_variation(digits: Facts) -> None:
+    own = digits.variation.freedom
+    content = paper_params()
+    content["baselines"]["end_to_end_learning_rate"] = content["blocks"]["b1"]["learning_rate"]
+    depths = {"by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b1": 0.61}}}
+    names = (("one", "digits"), ("two", "cifar10"), ("fake", "digits"))
+    ledger = [make_entry(name, content, dataset=data, summary={"accuracy": depths}) for name, data in names]
+    assert replace(digits, ledger=ledger).variation.freedom == own + 1
+    assert replace(digits, published=ledger).variation.freedom == own + 1
