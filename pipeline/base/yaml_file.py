@@ -1,5 +1,6 @@
 """Reading YAML strictly, and turning a mistake in it into one line that names file, key, value and remedy."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +12,11 @@ from pipeline.base.errors import UserError
 Parsed = TypeVar("Parsed")
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, of which PyYAML would silently keep the last."""
+class _Loader(yaml.SafeLoader):
+    """Safe YAML, its truth values and numbers those of YAML 1.2, as DVC reads and writes them: 5e-05 is a number, yes is a text.
+
+    A key given twice is refused, of which PyYAML would silently keep the last.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -24,6 +28,31 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """An int or float of YAML 1.2: no octal without 0o, no sexagesimal."""
+        text = str(self.construct_scalar(node)).replace("_", "").lower()
+        if node.tag.endswith(":float"):
+            return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+        digits = text.lstrip("+-")
+        base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10)
+        return int(text.replace(digits, digits[2:]) if base != 10 else text, base)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag.rpartition(":")[2] not in ("bool", "int", "float")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+# The forms of ruamel.yaml, which DVC reads with.
+for _kind, _form, _starts in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("float", r"[-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|[-+]?\.[0-9_]+([eE][-+][0-9]+)?"
+     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+0123456789."),
+    ("int", "[-+]?(0b[0-1_]+|0o[0-7_]+|[0-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
+):  # fmt: skip
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_form})$"), list(_starts))
+    if _kind != "bool":
+        _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
+
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The content of a file of parameters, not yet validated.
@@ -32,7 +61,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         UserError: no such file, not YAML, or no mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; copy one of experiments/*.yaml to it") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -88,7 +117,7 @@ def _describe(error: ValidationError | RecursionError, origin: str, prefix: str)
     elif first["type"] == "missing":
         message, value = "missing; add it (experiments/digits.yaml shows how)", ""
     elif isinstance(first["input"], str) and first["type"].startswith(("float", "int", "bool")) and _numeric(first["input"]):
-        message += "; it was read as text (YAML wants 1.0e-05, not 1e-05, and no quotes)"
+        message += "; it was read as text (write numbers without quotes, true or false for truth)"
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     where = f"{origin}: {key}" if key else origin
     shown = f" = {value}" if value and not isinstance(first["input"], dict) else ""

@@ -33,7 +33,7 @@ def expectation(**band):
 BAD = {
     "unknown key": ("training.epoch", 3, "training.epoch = 3: unknown parameter"),
     "unknown section": ("trainings", {}, "trainings: unknown parameter"),
-    "1e-5 read as text": ("blocks.b1.learning_rate", "1e-5", "b1.learning_rate = '1e-5': .*read as text .YAML wants 1.0e-05"),
+    "quoted number": ("blocks.b1.learning_rate", "0.1", "b1.learning_rate = '0.1': .*read as text"),
     "quoted count": ("training.epochs", "3", "training.epochs = '3': .*read as text"),
     "quoted switch": ("hcd.joint", "true", "hcd.joint = 'true': .*read as text"),
     "fractional count": ("training.epochs", 2.5, "training.epochs = 2.5"),
