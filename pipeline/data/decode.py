@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.base.errors import UserError
 
@@ -16,6 +16,8 @@ from pipeline.base.errors import UserError
 MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr"})
 # Pillow would take any format it knows, among them EPS, which it hands to Ghostscript to run.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+ANIMATED = ("GIF", "TIFF", "WEBP", "PNG")
+"""Formats whose further frames are pictures of their own. A JPEG's are previews."""
 OTHER_SIZE = "resize or remove it, or change data.image_size"
 COLOURS = {1: "L", 3: "RGB"}
 """Pillow's mode by number of channels."""
@@ -39,12 +41,18 @@ def decode(read: Callable[[], bytes], name: str, shape: tuple[int, int, int], re
 
 
 def to_pixels(image: Image.Image, name: str, shape: tuple[int, int, int], resize: bool = False) -> np.ndarray:
-    """The same of an open image."""
+    """The same of an open image, as a person sees it: turned as its EXIF orientation says, on white where it is transparent."""
     channels, height, width = shape
+    if getattr(image, "is_animated", False) and image.format in ANIMATED:
+        raise UserError(f"{name}: has {getattr(image, 'n_frames', 2)} frames; save the one that is meant, or remove it")
+    image = ImageOps.exif_transpose(image)
     if image.size != (width, height) and not resize:
         raise UserError(f"{name}: {image.width}x{image.height} pixels where data.image_size is {height}; {OTHER_SIZE}")
     if image.mode not in MODES:
         raise UserError(f"{name}: image mode {image.mode} does not fit 8-bit {COLOURS[channels]}; convert or remove it")
+    if image.has_transparency_data:
+        colours = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
     plain = image.convert(COLOURS[channels])
     if plain.size != (width, height):
         plain = plain.resize((width, height), Image.Resampling.BILINEAR)

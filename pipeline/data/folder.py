@@ -16,6 +16,10 @@ from pipeline.base.errors import UserError
 from pipeline.data.decode import decode
 
 SPLITS = ("train", "test")
+LITTER = ("thumbs.db", "desktop.ini")
+"""What Windows leaves in folders. Names that begin with a dot, and __MACOSX, are the other systems'."""
+SHOWN = 10
+"""Images that cannot be used are named up to this number."""
 MAX_FILE_BYTES = 64 * 2**20
 
 Entry = tuple[str, str, str, Callable[[], bytes]]  # split, class, name for messages, reader
@@ -47,13 +51,33 @@ def read_image_folder(root: Path, image_size: int) -> tuple[list[str], dict[str,
 
 def _place(parts: tuple[str, ...]) -> tuple[str, str] | None:
     """(split, class) of a path such as `.../train/cat/1.png`, or None where it is not of that form."""
-    if len(parts) < 3 or parts[-3] not in SPLITS or any(part.startswith((".", "__MACOSX")) for part in parts):
-        return None
-    return parts[-3], parts[-2]
+    return (parts[-3], parts[-2]) if len(parts) >= 3 and parts[-3] in SPLITS and not _litter(parts) else None
+
+
+def _litter(parts: tuple[str, ...]) -> bool:
+    """Whether an operating system or a program left it there: passed over without a word."""
+    return any(part.startswith((".", "__MACOSX")) for part in parts) or parts[-1].lower() in LITTER
+
+
+def _left_out(root: Path, others: list[tuple[str, ...]], depth: int) -> None:
+    """Say which files are in no class folder.
+
+    Raises:
+        UserError: some lie deeper inside a class folder, so that images of it would be missing.
+    """
+    deeper = [parts for parts in others if len(parts) > depth and parts[depth - 3] in SPLITS]
+    if deeper:
+        raise UserError(
+            f"{root}: {len(deeper)} file(s) lie deeper than train/<class>/ or test/<class>/, such as {'/'.join(deeper[0])!r}; "
+            "move them into the class folders, or remove them"
+        )
+    if others:
+        print(f"{root}: {len(others)} file(s) in no train/<class>/ or test/<class>/ left out, such as {'/'.join(others[0])!r}")
 
 
 def _folder_entries(root: Path) -> Iterator[Entry]:
-    for path in root.rglob("*"):
+    others = []
+    for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
         if parts[0] in SPLITS and path.is_symlink() and not path.is_file():
             raise UserError(f"{path}: a broken link or one to a folder; replace it with the images themselves")
@@ -62,14 +86,18 @@ def _folder_entries(root: Path) -> Iterator[Entry]:
             if not path.resolve().is_relative_to(root.resolve()):
                 raise UserError(f"{path}: a link out of data.path; replace it with the image itself")
             yield *place, str(path), path.read_bytes
+        elif not _litter(parts) and path.is_file():
+            others.append(parts)
+    _left_out(root, others, 3)
 
 
 def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
     members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     if len({member.filename for member in members}) < len(members) or any(not member.filename for member in members):
         raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
-    paths = [PurePosixPath(member.filename).parts for member in members]
+    paths = [_parts(member.filename) for member in members]
     depth = 3 if any(len(parts) == 3 and _place(parts) for parts in paths) else 4  # 4: all inside one folder more
+    others = []
     for member, parts in zip(members, paths, strict=True):
         if ".." in parts or member.filename.startswith(("/", "\\")):
             raise UserError(f"{root}: member {member.filename!r} climbs out of the archive; remove it")
@@ -78,6 +106,14 @@ def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
             if member.file_size > MAX_FILE_BYTES:
                 raise UserError(f"{root}: member {member.filename!r} unpacks to {member.file_size} bytes; remove it")
             yield *place, f"{root}:{member.filename}", functools.partial(archive.read, member)
+        elif not _litter(parts):
+            others.append(parts)
+    _left_out(root, others, depth)
+
+
+def _parts(member: str) -> tuple[str, ...]:
+    """The parts of a member's name; some programs on Windows write backslashes between them."""
+    return PurePosixPath(member if "/" in member else member.replace("\\", "/")).parts
 
 
 def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -94,11 +130,19 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
             name.encode()
         except UnicodeEncodeError as error:  # the report could not write it
             raise UserError(f"{root}: class {name!r} has a name that is not UTF-8; rename its folders") from error
-    parts = {}
+    parts, wrong = {}, list[str]()
     for split in SPLITS:
         chosen = [entry for entry in entries if entry[0] == split]
         images = np.empty((len(chosen), 3, image_size, image_size), dtype=np.uint8)
         for row, (_, _, name, read) in enumerate(tqdm(chosen, desc=f"read {split}", unit="image", mininterval=1.0)):
-            images[row] = decode(read, name, (3, image_size, image_size))
+            try:
+                images[row] = decode(read, name, (3, image_size, image_size))
+            except UserError as error:
+                wrong.append(str(error))
         parts[split] = images, np.array([names.index(entry[1]) for entry in chosen], dtype=np.int64)
+    if len(wrong) > 1:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise UserError(f"{len(wrong)} images cannot be used: {'; '.join(wrong[:SHOWN])}{more}")
+    if wrong:
+        raise UserError(wrong[0])
     return names, parts

@@ -20,6 +20,10 @@ def prepare(params: DataParams, seed: int, folder: Path, raw: Path) -> None:
         UserError: the source cannot be read, or a split cannot be filled with every class.
     """
     source = read_source(params, raw)
+    if source.pool.images.min() == source.pool.images.max():
+        raise UserError(
+            f"{params.path or params.source}: every pixel of the training images is {source.pool.images.max()}; replace them"
+        )
     splits = split_source(source, params.split, seed)
     classes = len(source.class_names)
     for name, pool in splits.items():

@@ -106,8 +106,9 @@ def test_any_links(links, tmp_path):
         verdict, result = outcome(root)
         dangling = any(place.startswith(("train", "test")) and not (root / place).is_file() for place in links)
         images = [place for place in links if place in PLACES[:2] and (root / place).is_file()]
+        deeper = (root / PLACES[-1]).is_file()
         leaving = any(not (root / place).resolve().is_relative_to(root.resolve()) for place in images)
-        assert verdict == (REFUSED if dangling or leaving else READ), result
+        assert verdict == (REFUSED if dangling or leaving or deeper else READ), result
         if verdict == READ:
             _, parts = result  # type: ignore[misc]
             assert sum(len(labels) for _, labels in parts.values()) == len(BASE) + len(images)

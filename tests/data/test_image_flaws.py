@@ -81,7 +81,7 @@ def test_a_flaw_is_refused(make, tmp_path, monkeypatch):
 
 
 def test_a_zip_takes_the_same_images_as_its_folder(tmp_path):
-    members = [*BASE, *((name, PNG) for name in ("train/test/1.png", "test/test/1.png", "train/test/b/2.png"))]
+    members = [*BASE, *((name, PNG) for name in ("train/test/1.png", "test/test/1.png", "other/test/b/2.png"))]
     for name, data in members:
         (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "images" / name).write_bytes(data or b"")

@@ -1,0 +1,134 @@
+"""Images are trained on as a person sees them, or refused by name; nothing is left out without a word."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from image_sources import REFUSED, SIZE, as_zip, outcome
+from PIL import Image
+
+from pipeline.data.decode import decode
+from pipeline.data.folder import read_image_folder
+from pipeline.data.params import DataParams
+from pipeline.data.prepare import prepare
+
+SHAPE = (3, SIZE, SIZE)
+NOISE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, kind: str, **how) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **how)
+    return stream.getvalue()
+
+
+def shown(data: bytes) -> np.ndarray:
+    """[H, W, 3] as decoded."""
+    return decode(lambda: data, "x", SHAPE).transpose(1, 2, 0)
+
+
+PNG = encoded(Image.fromarray(NOISE), "PNG")
+TURNS = {1: 0, 3: 2, 6: 3, 8: 1}
+"""EXIF orientations that turn, and quarter turns to the left that set them upright."""
+
+
+@pytest.mark.parametrize(("orientation", "quarters"), TURNS.items())
+def test_a_turned_picture_is_set_upright(orientation, quarters):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(NOISE), "PNG", exif=exif)
+    assert np.array_equal(shown(data), np.rot90(NOISE, quarters))
+
+
+def test_what_is_transparent_is_white_and_hidden_colours_are_gone():
+    alpha = np.zeros((SIZE, SIZE, 1), np.uint8)
+    alpha[0], alpha[1] = 255, 128
+    seen = shown(encoded(Image.fromarray(np.concatenate([NOISE, alpha], axis=2), "RGBA"), "PNG"))
+    assert np.array_equal(seen[0], NOISE[0])
+    assert (seen[2:] == 255).all()
+    half = NOISE[1] * (128 / 255) + 255 * (127 / 255)
+    assert np.abs(seen[1] - half).max() <= 1
+
+
+def test_a_palette_with_a_transparent_entry():
+    image = Image.fromarray(NOISE).quantize(4)
+    seen = shown(encoded(image, "PNG", transparency=0))
+    hidden = np.asarray(image) == 0
+    assert hidden.any() and (seen[hidden] == 255).all()
+    assert np.array_equal(seen[~hidden], np.asarray(image.convert("RGB"))[~hidden])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_a_picture_of_several_frames_is_refused(kind, refusal):
+    frames = [Image.fromarray(NOISE), Image.fromarray(255 - NOISE)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert "x: has 2 frames; save the one that is meant" in refusal(decode, lambda: data, "x", SHAPE)
+
+
+def members(**changes: bytes) -> list[tuple[str, bytes]]:
+    names = [f"{split}/{name}/{number}.png" for split in ("train", "test") for name in ("a", "b") for number in range(3)]
+    return [*((name, PNG) for name in names), *((name.replace("__", "/"), data) for name, data in changes.items())]
+
+
+def folder_of(files, root):
+    for name, data in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+@pytest.fixture(params=["folder", "zip"])
+def source(request, tmp_path):
+    """`source(files)`: an image folder, or a zip of one."""
+    if request.param == "folder":
+        return lambda files: folder_of(files, tmp_path / "images")
+    return lambda files: as_zip(files, tmp_path / "images.zip")
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_images_deeper_in_a_class_folder_are_refused_with_their_number(half, source):
+    of_a = [name for name, _ in members() if name.startswith("train/a/")]
+    moved = [(name.replace("train/a/", "train/a/images/"), PNG) for name in of_a]
+    verdict, line = outcome(source([(name, data) for name, data in members() if half or name not in of_a] + moved))
+    assert verdict == REFUSED
+    assert "3 file(s) lie deeper than train/<class>/" in str(line) and "train/a/images/0.png" in str(line)
+
+
+def test_litter_is_passed_over_and_other_files_are_named(source, capsys):
+    litter = [
+        (name, b"litter") for name in ("train/a/Thumbs.db", "test/desktop.ini", "train/b/.DS_Store", "__MACOSX/train/a/1.png")
+    ]
+    _, parts = read_image_folder(source([*members(), *litter]), SIZE)
+    assert [len(parts[split][1]) for split in ("train", "test")] == [6, 6]
+    assert "left out" not in capsys.readouterr().out
+    read_image_folder(source([*members(), ("valid/a/1.png", PNG), ("readme.txt", b"text")]), SIZE)
+    assert "2 file(s) in no train/<class>/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "words"), [(3, "3 images cannot be used"), (12, "; and 2 more")])
+def test_all_bad_images_are_named_in_one_go(count, words, source):
+    bad = [(f"train/a/bad{number}.png", PNG[:40]) for number in range(count)]
+    verdict, line = outcome(source([*members(), *bad]))
+    assert verdict == REFUSED and words in str(line)
+    assert str(line).count("not a readable image") == min(count, 10)
+
+
+def test_a_zip_with_backslashes_is_read(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members():
+            archive.writestr(zipfile.ZipInfo(name.replace("/", "\\")), data)
+    assert [len(labels) for _, labels in read_image_folder(path, SIZE)[1].values()] == [6, 6]
+
+
+def test_images_of_one_colour_are_refused_before_training(tmp_path, refusal):
+    black = encoded(Image.fromarray(0 * NOISE), "PNG")
+    root = folder_of([(name, black) for name, _ in members()], tmp_path / "images")
+    params = DataParams.model_validate({
+        "source": "image_folder", "path": str(root), "image_size": SIZE, "split": {"train": 4, "validation": 2, "test": 4},
+    })  # fmt: skip
+    assert f"{root}: every pixel of the training images is 0; replace them" in refusal(
+        prepare, params, 0, tmp_path / "p", tmp_path
+    )
+    assert not (tmp_path / "p").exists()
