@@ -66,7 +66,7 @@ def main() -> None:
         images = load_prepared(folders.prepared, "train").images
         encoder = fit_encoder(images, params.encoding.time_steps, params.encoding.max_rate_hz, params.seed)
         encoder.save(folders.block("b0") / "encoder.json")
-        start_stage(folders)
+        start_stage(folders, params.partition.metric)
     context = Context.open(folders, params)
     summary: dict[str, Any] = {"device": torch.cuda.get_device_name(), "parameters": params.model_dump(mode="json"), "blocks": {}}
     for key in params.blocks:

@@ -43,7 +43,7 @@ def no_hard_class(content):
     content["partition"]["threshold"] = {"mode": "absolute", "value": 0.5}
     label = np.array([0, 0, 1, 1])
     Manifest("tiny", ["a", "b"], (1, 8, 8), {}, {}).save(Path("data/prepared"))
-    start_stage(Folders())
+    start_stage(Folders(), "recall")
     write_json("runs/b1/hcd.json", {"theta_low": None, "theta_high": None, "chosen": {}})
     outputs = {"logits": np.eye(2, dtype=np.float32)[label], "classes": np.arange(2), "label": label, "index": np.arange(4)}
     for split in ("validation", "test"):

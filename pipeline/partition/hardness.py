@@ -26,6 +26,6 @@ def hardness_threshold(accuracy: np.ndarray, params: ThresholdParams) -> float:
 
 
 def divide(accuracy: np.ndarray, candidates: list[int], threshold: float) -> tuple[list[int], list[int]]:
-    """(easy, hard): Algorithm 1's loop over H_{i-1}. A class at or below the threshold is hard."""
-    hard = [int(c) for c in candidates if accuracy[c] <= threshold]
+    """(easy, hard): Algorithm 1's loop over H_{i-1}. A class at or below the threshold is hard, one without a mistake never."""
+    hard = [int(c) for c in candidates if accuracy[c] <= threshold and accuracy[c] < 1]
     return [int(c) for c in candidates if c not in hard], hard

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from pipeline.base.errors import UserError
 from pipeline.engine.choose import choose_engine
@@ -80,9 +81,11 @@ def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabr
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
-    strategy = "ddp" if devices * nodes > 1 else "auto"
+    several = devices * nodes > 1
     fabric = Fabric(
-        accelerator=device, devices=devices, num_nodes=nodes, strategy=strategy, precision=PRECISION[params.precision]
+        accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp" if several else "auto",
+        precision=PRECISION[params.precision],
+        plugins=None if several else LightningEnvironment(),  # one process, also inside a job of several tasks
     )  # fmt: skip
     fabric.launch()
     if params.threads or devices > 1:  # after the launch, which sets them too

@@ -71,3 +71,9 @@ def test_groups_are_plain_integers_in_order():
     easy, hard = divide(np.array([0.9, 0.1, 0.9, 0.1]), np.array([3, 2, 1, 0]), 0.5)
     assert (easy, hard) == ([2, 0], [3, 1])
     assert all(type(c) is int for c in easy + hard)
+
+
+def test_a_class_without_a_mistake_is_never_hard():
+    accuracy = np.array([1.0, 0.9, 1.0])
+    assert divide(accuracy, [0, 1, 2], 1.0) == ([0, 2], [1])
+    assert divide(np.ones(3), [0, 1, 2], 1.0) == ([0, 1, 2], [])

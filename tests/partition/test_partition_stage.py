@@ -19,6 +19,7 @@ LABEL = np.repeat(np.arange(CLASSES), 4)
 RIGHT = LABEL.copy()
 # Class 2: two of four taken for class 0. Recall 1, 1, 1/2 (mean 5/6); one-vs-rest 10/12, 1, 10/12 (mean 8/9).
 TWO_WRONG = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 0, 0])
+EACH_WRONG = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0])
 
 
 def read(path):
@@ -48,7 +49,7 @@ def block(key, predictions, strength=5.0, classes=range(CLASSES), hcd=None, low=
 def start(folder):
     """Twelve prepared images of three classes, and block 0."""
     Manifest("digits", ["a", "b", "c"], (1, 8, 8), {}, {}).save(Folders().prepared)
-    start_stage(Folders())
+    start_stage(Folders(), "recall")
     return folder
 
 
@@ -124,14 +125,14 @@ def test_no_hard_class_can_stop_instead(start, make_params):
 
 
 def test_all_classes_hard_is_one_line(start, make_params, refusal):
-    block("b1", TWO_WRONG)
+    block("b1", EACH_WRONG)
     line = refusal(partition, make_params({"partition.threshold": {"mode": "absolute", "value": 1.0}}), "b1")
     assert line.startswith("params.yaml: partition.threshold: all classes are hard after b1")
     assert "no_easy_class: continue" in line
 
 
 def test_all_classes_hard_can_go_on(start, make_params):
-    block("b1", TWO_WRONG)
+    block("b1", EACH_WRONG)
     threshold = {"mode": "absolute", "value": 1.0}
     partition(make_params({"partition.threshold": threshold, "partition.no_easy_class": "continue"}), "b1")
     assert read("runs/b1/groups.json") == {"easy": [], "hard": [0, 1, 2]}

@@ -25,3 +25,11 @@ def test_auto_is_the_cpu_where_there_is_no_cuda(monkeypatch):
 @pytest.mark.parametrize(("precision", "dtype"), [("32", torch.float32), ("bf16", torch.bfloat16)])
 def test_spike_dtype(precision, dtype):
     assert open_compute(ComputeParams(device="cpu", precision=precision)).dtype == dtype
+
+
+def test_a_job_of_several_tasks_is_no_wish_for_several_processes(monkeypatch):
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3", "SLURM_LOCALID": "3"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = make_fabric(ComputeParams(device="cpu"))
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+    assert fabric.is_global_zero

@@ -18,7 +18,7 @@ HERE = Folders()
 def begin(params):
     prepare(params.data, params.seed, HERE.prepared, HERE.raw)
     encode_stage(HERE, params.encoding, params.seed)
-    start_stage(HERE)
+    start_stage(HERE, "recall")
 
 
 def run_two_blocks(params):

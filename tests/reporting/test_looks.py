@@ -1,0 +1,51 @@
+"""Figures whatever the names of classes and the settings of the user are."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+
+from pipeline.analysis import plot
+from tools.imports import ROOT
+
+NAMES = ["ca$$h", "a_{b}^2", r"\alpha", "", "  ", "x\ty", "naïve", "{brace}", "100%", "\U0001f408"]
+
+
+def drawn(names, path):
+    with plot.style():
+        _, (axis,) = plot.new_figure()
+        plot.bars(axis, plot.short_names(names), [1.0] * len(names), 0.8, "k")
+        plot.save(path, "figure", plot.finish([axis], "bars"))
+
+
+def test_any_class_name_is_drawn(tmp_path):
+    drawn(NAMES, tmp_path)
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+def test_labels_are_told_apart_and_short():
+    names = [f"a very long name of class {end}" for end in "xyz"] + ["猫", "犬", "cat"]
+    labels = plot.short_names(names)
+    assert len(set(labels)) == len(names)
+    assert max(map(len, labels)) <= plot.NAME_WIDTH
+    assert labels[3:] == ["#4", "#5", "cat"]
+    assert plot.short_names(["cat", "dog"]) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("setting", ["text.usetex: True", "font.size: 30", "axes.facecolor: black", "backend: nonsense"])
+def test_the_users_settings_change_nothing(setting, tmp_path):
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests/reporting')!r}]; from pathlib import Path\n"
+    code += "import test_looks; test_looks.drawn(test_looks.NAMES[:2], Path(sys.argv[1]))"
+    made = []
+    for name, line in (("plain", ""), ("own", setting)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "matplotlibrc").write_text(line)
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path / name)], check=True,
+                       env={"MPLCONFIGDIR": str(tmp_path / name), "PATH": "/usr/bin:/bin"}, cwd=tmp_path)  # fmt: skip
+        made.append((tmp_path / name / "figure.svg").read_text())
+    assert made[0] == made[1]
+
+
+def test_guard_such_settings_do_change_a_figure_elsewhere():
+    assert "text.usetex" in mpl.rcParamsDefault and not mpl.rcParamsDefault["text.usetex"]
