@@ -20,8 +20,8 @@ from tools.imports import ROOT
 QUOTED = re.findall(r"```text\n(.+?)\n```", (ROOT / "docs/messages.md").read_text(encoding="utf-8"))
 
 
-def exponent(content):
-    content["blocks"]["b1"]["learning_rate"] = "1e-5"
+def quoted_number(content):
+    content["blocks"]["b1"]["learning_rate"] = "0.001"
     return ["check"]
 
 
@@ -32,9 +32,9 @@ def misspelt(content):
 
 def other_size(content):
     content["data"] |= {"source": "image_folder", "path": "own"}
-    for folder in ("own/train/cat", "own/test/cat"):
+    for folder, width in (("own/train/cat", 9), ("own/test/cat", 8)):
         Path(folder).mkdir(parents=True)
-        Image.new("RGB", (9, 8)).save(f"{folder}/1.png")
+        Image.new("RGB", (width, 8)).save(f"{folder}/1.png")
     return ["prepare"]
 
 
@@ -55,7 +55,7 @@ def nothing_there(content):
     return ["validate", "--strict"]
 
 
-MISTAKES = (exponent, misspelt, other_size, no_hard_class, nothing_there)
+MISTAKES = (quoted_number, misspelt, other_size, no_hard_class, nothing_there)
 
 
 @pytest.mark.parametrize(("quoted", "make"), list(zip(QUOTED, MISTAKES, strict=True)), ids=[make.__name__ for make in MISTAKES])
