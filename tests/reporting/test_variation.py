@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_run import make_entry, paper_params
+from fake_run import digits_params, make_entry, paper_params, write_run
 
 from pipeline.analysis.noise import Spread, accuracy_noise, variation
-from pipeline.reporting.claims.experiments import same_parameters
-from pipeline.reporting.claims.facts import Facts, pooled
+from pipeline.base.files import write_json
+from pipeline.base.folders import Folders
+from pipeline.reporting.claims.experiments import FREE
+from pipeline.reporting.claims.facts import Facts, load_facts, pooled
 from pipeline.reporting.claims.table import COLUMNS, claims_table
+from pipeline.reporting.ledger.alike import same_parameters
 from pipeline.reporting.ledger.entry import (
     Entry,
     load_ledger,
@@ -52,10 +55,24 @@ def test_experiments_that_differ_in_more_than_shortcuts_are_not_compared(digits:
 def test_parameters_are_compared_as_data() -> None:
     old = {"experiment": "a", "data": {"path": "x", "source": "cifar10", "image_size": 32}, "training": {"epochs": 3}}
     new = {"experiment": "b", "data": {"path": None, "source": "image_folder", "image_size": 32}, "training": {"epochs": 3}}
-    assert same_parameters(old, new)
-    assert same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.0, "augmentation": "none", "extra": []}})
-    assert not same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.3}}), "an option that the other run had not"
-    assert not same_parameters(old, new | {"training": {"epochs": 4}})
+    assert same_parameters(old, new, FREE)
+    assert same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.0, "augmentation": "none", "extra": []}}, FREE)
+    assert not same_parameters(old, new | {"training": {"epochs": 3, "dropout": 0.3}}, FREE), "the other run had no such option"
+    assert not same_parameters(old, new | {"training": {"epochs": 4}}, FREE)
+    assert same_parameters(old, new | {"encoding": {"kind": "poisson"}, "neuron": {"levels": 1}}, FREE)
+    assert not same_parameters(old, new | {"encoding": {"kind": "direct"}}, FREE)
+    assert not same_parameters(old, new | {"neuron": {"levels": 4}}, FREE)
+
+
+def test_a_spread_belongs_to_parameters_not_to_a_name(tmp_path: Path) -> None:
+    params = digits_params()
+    results = write_run(tmp_path, params)
+    folder = Folders(tmp_path).published / params["experiment"]
+    folder.mkdir(parents=True)
+    (folder / "seeds.csv").write_text("metric,seed 0,seed 1\naccuracy.bloctrain,0.8,0.9\n")
+    for changes, count in (({}, 1), ({"seed": 5}, 1), ({"training": params["training"] | {"epochs": 1}}, 0)):
+        write_json(folder / "entry.json", make_entry(params["experiment"], params | changes).to_json())
+        assert len(load_facts(results, Folders(tmp_path)).spreads) == count, changes
 
 
 def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: Facts) -> None:
