@@ -14,12 +14,14 @@ setup: $(VENV)/.done ## create .venv with the pinned packages
 
 $(VENV)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@git rev-parse HEAD > /dev/null || { echo 'DVC needs a git repository with a commit here (git says above what is wrong). An unpacked'; \
+	  echo 'archive becomes one by: git init && git add -A && git commit -m start'; exit 1; }
+	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
 repro: setup ## run the whole pipeline of params.yaml and say where its report is
-	dvc repro
+	SHELL=/bin/sh dvc repro
 	@python -m stages.validate || true
 	@echo "report: file://$(CURDIR)/reports/report.html"
 

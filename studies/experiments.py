@@ -87,7 +87,10 @@ def _dvc(*arguments: str) -> None:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"error: git {' '.join(arguments)}: {' '.join(done.stderr.split())}")
+    return done.stdout
 
 
 def _inputs(stage: dict[str, Any]) -> tuple[Any, Any]:

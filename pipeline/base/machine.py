@@ -22,6 +22,16 @@ def git(*arguments: str, folder: Path | str = ".") -> str:
     return done.stdout.strip()
 
 
+def git_trouble(folder: Path | str = ".") -> str:
+    """What git itself says where it finds no commit: no repository, one of another owner, no git at all."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=folder)
+    except OSError as error:
+        return f"git cannot be run: {error.strerror}"
+    said = [line for line in done.stderr.splitlines() if line.startswith(("fatal:", "error:"))]
+    return said[0].partition(": ")[2] if said else ""
+
+
 def commit_or_modified(folder: Path | str = ".") -> str:
     """The commit at hand, marked `(modified)` where files differ from it; nothing where there is no repository.
 
@@ -39,7 +49,9 @@ def require_committed(folder: Path | str = ".") -> str:
     """
     commit = git("rev-parse", "HEAD", folder=folder)
     if not commit:
-        raise UserError("git: no commit here; publish from a clone, so that the results name the code that made them")
+        raise UserError(
+            f"git: no commit here ({git_trouble(folder)}); publish from a clone, so that the results name the code that made them"
+        )
     changed = git("status", "--porcelain", folder=folder).splitlines()
     if changed:
         raise UserError(f"git: {len(changed)} files are not committed (first: {changed[0].strip()}); commit them, then publish")

@@ -223,7 +223,7 @@ def test_an_image_folder_with_all_of_a_cifar_set_counts_as_it(name: str, change:
 
 
 def test_publishing_without_dvc_or_with_changes_is_one_line(tmp_path: Path, monkeypatch: Any, refusal: Any) -> None:
-    assert refusal(machine.require_committed, tmp_path).startswith("git: no commit here")
+    assert refusal(machine.require_committed, tmp_path).startswith("git: no commit here (not a git repository")
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
