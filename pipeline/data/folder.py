@@ -5,6 +5,7 @@ place in the path (two levels above the image), not by the word: a class may its
 """
 
 import functools
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -83,12 +84,18 @@ def _folder_entries(root: Path) -> Iterator[Entry]:
             raise UserError(f"{path}: a broken link or one to a folder; replace it with the images themselves")
         place = _place(parts)
         if place and len(parts) == 3 and path.is_file():
-            if not path.resolve().is_relative_to(root.resolve()):
+            target = path.resolve()
+            if not target.is_relative_to(root.resolve()) and not _in_dvc_cache(target):
                 raise UserError(f"{path}: a link out of data.path; replace it with the image itself")
             yield *place, str(path), path.read_bytes
         elif not _litter(parts) and path.is_file():
             others.append(parts)
     _left_out(root, others, 3)
+
+
+def _in_dvc_cache(path: Path) -> bool:
+    """Whether a file has the name that DVC's cache gives it: with `cache.type symlink` what `dvc add` took are links to there."""
+    return re.fullmatch(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}", path.as_posix()) is not None
 
 
 def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:

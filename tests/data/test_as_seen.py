@@ -1,6 +1,8 @@
 """Images are trained on as a person sees them, or refused by name; nothing is left out without a word."""
 
 import io
+import shutil
+import subprocess
 import zipfile
 
 import numpy as np
@@ -12,6 +14,7 @@ from pipeline.data.decode import decode
 from pipeline.data.folder import read_image_folder
 from pipeline.data.params import DataParams
 from pipeline.data.prepare import prepare
+from tools.imports import ROOT
 
 SHAPE = (3, SIZE, SIZE)
 NOISE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
@@ -132,3 +135,15 @@ def test_images_of_one_colour_are_refused_before_training(tmp_path, refusal):
         prepare, params, 0, tmp_path / "p", tmp_path
     )
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_images_that_dvc_keeps(linked, tmp_path, monkeypatch):
+    """`dvc add data/raw/pets`, also with a cache that the working folder links to."""
+    shutil.copy(ROOT / ".gitignore", tmp_path / ".gitignore")
+    root = folder_of(members(), tmp_path / "data/raw/pets")
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"],
+                    *[["dvc", "config", "cache.type", "symlink"]] * linked, ["dvc", "add", "-q", "data/raw/pets"]):  # fmt: skip
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (root / "train/a/0.png").is_symlink() == linked
+    assert [len(labels) for _, labels in read_image_folder(root, SIZE)[1].values()] == [6, 6]
