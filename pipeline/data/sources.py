@@ -23,6 +23,9 @@ class Pool:
     labels: np.ndarray
 
 
+EXPERIMENTS = (".dvc", "tmp", "exps")
+
+
 @dataclass(frozen=True)
 class Source:
     """`held_out` is the test set that the source itself defines, or None."""
@@ -63,7 +66,7 @@ def _cifar(params: DataParams, raw: Path) -> Source:
     """CIFAR-10 or CIFAR-100 through torchvision, which downloads it if it is missing and checks its digests."""
     from torchvision.datasets import CIFAR10, CIFAR100
 
-    root = Path(params.path) if params.path else raw
+    root = _found(Path(params.path) if params.path else raw)
     dataset = CIFAR10 if params.source == "cifar10" else CIFAR100
     try:
         train, test = (dataset(root, train=train, download=True) for train in (True, False))
@@ -80,6 +83,15 @@ def _cifar(params: DataParams, raw: Path) -> Source:
 
 
 def _folder(params: DataParams, raw: Path) -> Source:
-    class_names, parts = read_image_folder(Path(params.path or ""), params.image_size)
+    class_names, parts = read_image_folder(_found(Path(params.path or "")), params.image_size)
     train, test = (Pool(*parts[split]) for split in ("train", "test"))
     return Source(class_names, train, test)
+
+
+def _found(path: Path) -> Path:
+    """The path, or what it names in the working folder that a queued or temporary DVC experiment was started from: git does not
+    carry images into the experiment's own folder, `.dvc/tmp/exps/<name>`."""
+    here = Path.cwd()
+    origin = next((above.parents[3] for above in [here, *here.parents] if above.parent.parts[-3:] == EXPERIMENTS), None)
+    there = path.is_file() or (path.is_dir() and any(found.name != ".gitkeep" for found in path.iterdir()))
+    return path if there or origin is None or path.is_absolute() else origin / path

@@ -1,4 +1,5 @@
 from http.client import IncompleteRead
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -10,7 +11,7 @@ from sklearn.datasets import load_digits
 from pipeline.base.folders import Folders
 from pipeline.data import sources
 from pipeline.data.params import DataParams
-from pipeline.data.sources import read_source
+from pipeline.data.sources import _found, read_source
 
 RAW = Folders().raw
 
@@ -100,3 +101,20 @@ def test_images_of_unequal_sides_are_refused(monkeypatch, refusal):
     wide = SimpleNamespace(images=np.zeros((2, 3, 8, 9), np.uint8), labels=np.zeros(2, int))
     monkeypatch.setattr(sources, "_digits", lambda params, raw: sources.Source(["a"], wide, None))
     assert "8x9" in refusal(read_source, params("digits", 8), RAW)
+
+
+@pytest.mark.parametrize("path", ["images", "../images", "data/raw"])
+def test_a_relative_path_means_the_same_in_a_dvc_experiment(path, tmp_path, monkeypatch):
+    project, own = tmp_path / "project", tmp_path / "project/.dvc/tmp/exps/tmpx1"
+    own.mkdir(parents=True)
+    (project / path).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(own)
+    assert _found(Path(path)).resolve() == (project / path).resolve()
+    (own / "data/raw").mkdir(parents=True)
+    (own / "data/raw/.gitkeep").write_text("")
+    assert _found(Path("data/raw")) == project / "data/raw"
+    (own / "data/raw/cifar-10").write_text("")
+    assert _found(Path("data/raw")) == Path("data/raw"), "what is there comes first"
+    monkeypatch.chdir(project)
+    assert _found(Path(path)) == Path(path)
+    assert _found(Path("gone")) == Path("gone")
