@@ -35,7 +35,6 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
     "axes.grid.axis": "y", "grid.color": "#dddddd", "grid.linewidth": 0.6, "legend.frameon": False, "lines.markersize": 4,
     "lines.linewidth": 1.2, "svg.hashsalt": "bloctrain",
-    "text.parse_math": False,  # a name may hold dollar signs
 }  # fmt: skip
 
 
@@ -75,10 +74,11 @@ def short_names(names: Sequence[str]) -> list[str]:
         if not all(ord(letter) in known for letter in name):
             short[number - 1] = f"#{number}"
     alike = {label for label in short if short.count(label) > 1}
-    return [
+    told_apart = [
         f"{label[: NAME_WIDTH - 1 - len(str(number))]}\u2026{number}" if label in alike else label
         for number, label in enumerate(short, start=1)
     ]
+    return [label.replace("$", r"\$") for label in told_apart]  # two dollars would make a formula of it
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:

@@ -5,6 +5,7 @@ import sys
 
 import matplotlib as mpl
 import pytest
+from matplotlib.cbook import is_math_text
 
 from pipeline.analysis import plot
 from tools.imports import ROOT
@@ -31,6 +32,17 @@ def test_labels_are_told_apart_and_short():
     assert max(map(len, labels)) <= plot.NAME_WIDTH
     assert labels[3:] == ["#4", "#5", "cat"]
     assert plot.short_names(["cat", "dog"]) == ["cat", "dog"]
+
+
+def test_dollars_are_shown_and_powers_of_ten_are_set(tmp_path):
+    assert not is_math_text(plot.short_names(["ca$$h"])[0])
+    with plot.style():
+        _, (axis,) = plot.new_figure()
+        axis.semilogy([1, 2], [1e-3, 1e3])
+        plot.bars(axis, plot.short_names(["ca$$h", "b"]), [1.0, 2.0], 0.8, "k")
+        plot.save(tmp_path, "figure", plot.finish([axis], "bars"))
+        labels = [label.get_text() for label in axis.get_xticklabels()]
+        assert labels[0] == r"ca\$\$h" and any(is_math_text(label.get_text()) for label in axis.get_yticklabels())
 
 
 @pytest.mark.parametrize("setting", ["text.usetex: True", "font.size: 30", "axes.facecolor: black", "backend: nonsense"])

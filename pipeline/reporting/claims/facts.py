@@ -39,7 +39,8 @@ class Facts:
     @cached_property
     def own(self) -> Entry:
         """The run in force, in the form of the ledger, with the study of its threshold from the ledger's entry of its name."""
-        studied = [each.thresholds for each in self.ledger if each.name == self.results.params.experiment]
+        known = (*self.ledger, *self.published)
+        studied = [each.thresholds for each in known if each.name == self.results.params.experiment]
         return replace(entry_of(self.results, self.summary, self.spreads), thresholds=studied[0] if studied else ())
 
     @property
