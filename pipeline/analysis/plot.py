@@ -9,6 +9,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.ft2font import FT2Font
 
 from pipeline.analysis.table import NAMES
 from pipeline.base.files import atomic_file
@@ -20,6 +22,8 @@ OKABE_ITO = {
     "yellow": "#F0E442", "black": "#000000",
 }  # fmt: skip
 """Colours that stay apart for colour-blind readers (Okabe and Ito 2008)."""
+NAME_WIDTH = 12
+"""Characters of a class's name below a bar."""
 METHOD_COLOURS = {"bloctrain": OKABE_ITO["blue"], "bloctrain_base": OKABE_ITO["orange"], "end_to_end": OKABE_ITO["green"]}
 SHADES = [OKABE_ITO[name] for name in ("sky", "blue", "black", "orange", "purple")]
 """Of what is no method, in order."""
@@ -56,8 +60,25 @@ def new_figure(rows: int = 1, columns: int = 1, height: float = 2.4) -> tuple[Fi
 
 
 def style() -> Any:
-    """Context in which figures are drawn and saved."""
-    return mpl.rc_context(STYLE)
+    """Context in which figures are drawn and saved: matplotlib's defaults and STYLE, whatever the user's own settings are."""
+    settings = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+    return mpl.rc_context(settings | STYLE)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """A label of up to NAME_WIDTH characters for each name, no two alike. A name that the font of the figures cannot write is `#`
+    and its number, counted from 1."""
+    known = FT2Font(findfont(STYLE["font.family"])).get_charmap()
+    short = [name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}\u2026" for name in names]
+    for number, name in enumerate(names, start=1):
+        if not all(ord(letter) in known for letter in name):
+            short[number - 1] = f"#{number}"
+    alike = {label for label in short if short.count(label) > 1}
+    told_apart = [
+        f"{label[: NAME_WIDTH - 1 - len(str(number))]}\u2026{number}" if label in alike else label
+        for number, label in enumerate(short, start=1)
+    ]
+    return [label.replace("$", r"\$") for label in told_apart]  # two dollars would make a formula of it
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:

@@ -9,6 +9,7 @@ from pipeline.analysis.table import NAMES
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import pooled
 from pipeline.reporting.claims.paper import Claim
+from pipeline.reporting.ledger.alike import same_parameters
 from pipeline.reporting.ledger.entry import DIRECTION, NOT_REPRODUCED, NOT_TESTABLE, Entry, Finding
 from pipeline.reporting.results import Row
 from pipeline.reporting.scale import DATASETS
@@ -94,28 +95,8 @@ def residual_pairs(entries: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
         for first in whole
         for second in whole
         if first.scale.shortcuts and not second.scale.shortcuts and first.scale.dataset == second.scale.dataset
-        if same_parameters(first.parameters, second.parameters)
+        if same_parameters(first.parameters, second.parameters, FREE)
     ]
-
-
-def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two recorded mappings agree in all but FREE.
-
-    They are compared as data. A parameter that one of them lacks was added since, so the other must have it switched off: null,
-    zero, false, empty or none.
-    """
-    ours, theirs = (_flat(parameters, "") for parameters in (first, second))
-    return all(ours.get(name, "none") == theirs.get(name, "none") for name in ours.keys() | theirs.keys())
-
-
-def _flat(content: Any, prefix: str) -> dict[str, Any]:
-    """Dotted names and values, without FREE; whatever is switched off reads `none`."""
-    if prefix in FREE:
-        return {}
-    if isinstance(content, Mapping) or (isinstance(content, list) and content):
-        items = content.items() if isinstance(content, Mapping) else enumerate(content)
-        return {n: v for key, item in items for n, v in _flat(item, f"{prefix}.{key}".removeprefix(".")).items()}
-    return {prefix: content or "none"}
 
 
 def compare_residuals(residual: Entry, plain: Entry, entries: Sequence[Entry], spreads: Mapping[str, Spread]) -> Finding:

@@ -9,6 +9,7 @@ from pipeline.analysis.noise import Spread, Variation, accuracy_noise, variation
 from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.reporting.claims.paper import Claim, at_paper_scale
+from pipeline.reporting.ledger.alike import same_parameters
 from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_spreads
 from pipeline.reporting.results import Block, Results, Row, load_results
 from pipeline.reporting.summary import build_summary
@@ -16,6 +17,8 @@ from pipeline.reporting.summary import build_summary
 DEVIATIONS = {90.5: 0.0, 92.0: 0.5, 93.0: 1.0}
 """Hardness thresholds on CIFAR-100 in percent, and the standard deviations from the mean class accuracy that they are about
 (sections 5.3 and 6.1): that is what carries over to a network of other accuracy."""
+OF_NO_RESULT = ("seed", "expectations", "data.path", "compute.device", "compute.devices", "compute.nodes", "compute.threads")
+"""Parameters in which the runs of one experiment may differ."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Facts:
     @cached_property
     def own(self) -> Entry:
         """The run in force, in the form of the ledger, with the study of its threshold from the ledger's entry of its name."""
-        studied = [each.thresholds for each in self.ledger if each.name == self.results.params.experiment]
+        known = (*self.ledger, *self.published)
+        studied = [each.thresholds for each in known if each.name == self.results.params.experiment]
         return replace(entry_of(self.results, self.summary, self.spreads), thresholds=studied[0] if studied else ())
 
     @property
@@ -115,8 +119,11 @@ def load_facts(params: Params, folders: Folders) -> Facts:
         UserError: a file is missing or damaged.
     """
     results = load_results(params, folders)
-    spreads = load_spreads(folders.published / params.experiment)
-    return Facts(results, build_summary(results), spreads, load_ledger(folders.published))
+    ledger, own = load_ledger(folders.published), params.model_dump(mode="json")
+    # A spread is that of an experiment, not of whatever has its name.
+    alike = any(entry.name == params.experiment and same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in ledger)
+    spreads = load_spreads(folders.published / params.experiment) if alike else {}
+    return Facts(results, build_summary(results), spreads, ledger)
 
 
 def pooled(spreads: Mapping[str, Spread], entries: Sequence[Entry]) -> Variation:

@@ -16,8 +16,8 @@ EASY, HARD = plot.OKABE_ITO["sky"], plot.OKABE_ITO["purple"]
 
 def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
     """Figure 4. Class-wise {source} accuracy ({metric}) after block 1{mark}, and the hardness threshold: a class at or below it
-    is hard. The band spans the thresholds that give this very partition, from the highest hard accuracy to the lowest easy one.
-    """
+    is hard. The band spans the thresholds that give this very partition, from the highest hard accuracy to the lowest easy
+    one.{numbered}"""
     block, scale, names = facts.results.blocks[0], facts.own.scale, facts.results.class_names
     metric, source = scale.partition["metric"], scale.partition["source"]
     accuracy, threshold = 100 * block.accuracy[metric], 100 * (block.threshold or 0.0)
@@ -46,6 +46,7 @@ def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
         source=source,
         metric=metric,
         mark=mark,
+        numbered=" #n is the class in row n of Table 2." if any(name.startswith("#") for name in plot.short_names(names)) else "",
     )
 
 
@@ -54,7 +55,7 @@ def _class_axis(axis: Axes, names: list[str]) -> None:
     if len(names) > MANY:
         axis.set(xticks=[], xlabel="classes, least accurate first")
         return
-    short = [name if len(name) <= 12 else f"{name[:11]}\u2026" for name in names]
+    short = plot.short_names(names)
     long = max(map(len, short)) > 2
     axis.set_xticks(range(len(short)), short, rotation=60 if long else 0, ha="right" if long else "center")
     if long:

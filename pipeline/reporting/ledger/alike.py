@@ -1,0 +1,27 @@
+"""Whether two runs had the same parameters, whenever they were recorded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+OFF = {"kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1}
+"""Options of newer versions and the values that switch them off; others where they are null, zero, false, empty or none."""
+
+
+def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any], free: Sequence[str]) -> bool:
+    """Whether two recorded mappings agree in all but the dotted names in `free`.
+
+    They are compared as data. A parameter that one of them lacks was added since, so the other must have it switched off.
+    """
+    ours, theirs = (_flat(parameters, "", free) for parameters in (first, second))
+    return all(ours.get(name, "none") == theirs.get(name, "none") for name in ours.keys() | theirs.keys())
+
+
+def _flat(content: Any, prefix: str, free: Sequence[str]) -> dict[str, Any]:
+    """Dotted names and values, without those that are free; whatever is switched off reads `none`."""
+    if prefix in free:
+        return {}
+    if isinstance(content, Mapping) or (isinstance(content, list) and content):
+        items = content.items() if isinstance(content, Mapping) else enumerate(content)
+        return {n: v for key, item in items for n, v in _flat(item, f"{prefix}.{key}".removeprefix("."), free).items()}
+    off = not content or OFF.get(prefix.rpartition(".")[2]) == content
+    return {prefix: "none" if off else content}
