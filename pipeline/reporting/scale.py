@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.base.folders import METHODS
 from pipeline.config import Params
 from pipeline.data.known import known_dataset
-from pipeline.network.params import MaxPoolLayer, PoolLayer
+from pipeline.network.params import PoolLayer
 from pipeline.reporting.results import Results
 
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits", "image_folder": "image folder"}
@@ -77,7 +77,7 @@ def scale_of(results: Results) -> Scale:
     decided = {"source": partition.source, "metric": partition.metric, "threshold": results.blocks[0].threshold}
     return Scale(
         dataset=known_dataset(params.data.source, results.manifest), image_size=params.data.image_size,
-        channels=[layer.channels for layer in layers if not isinstance(layer, PoolLayer | MaxPoolLayer)], family=family(params),
+        channels=[layer.channels for layer in layers if not isinstance(layer, PoolLayer)], family=family(params),
         shortcuts=params.network.shortcuts, init_gain=params.network.init_gain, time_steps=params.encoding.time_steps,
         images={method: own + (0 if method == "bloctrain" else also) for method in METHODS}, test_images=results.images("test"),
         seed=params.seed, training=params.training.model_dump(),
