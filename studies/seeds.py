@@ -7,7 +7,8 @@ of further runs fall if runs are normally distributed (a prediction interval, by
 many runs, more for few, whose mean and deviation are themselves uncertain). What has run already comes from DVC's cache.
 
 The same seed on another processor rounds differently and so is another training. `python -m studies.seeds --add NAME`
-adds the run in force, made on the machine called NAME, to the runs that are in seeds.csv.
+adds the run in force, made on the machine called NAME, to the runs that are in seeds.csv. `--runs FOLDER ...` takes finished
+runs as they are, of which params.yaml and reports/summary.json are read: they must be of the experiment in force.
 """
 
 import argparse
@@ -19,8 +20,11 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t
 
+from pipeline.base.errors import UserError
 from pipeline.base.files import missing, read_json
-from pipeline.config import load_params
+from pipeline.config import Params, load_params
+from pipeline.reporting.claims.facts import OF_NO_RESULT
+from pipeline.reporting.ledger.alike import same_parameters
 from studies.experiments import FOLDERS, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
 
 SUMMARY = Path("reports/summary.json")
@@ -33,16 +37,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="*")
     parser.add_argument("--add", metavar="NAME", help="add the run in force, made on the machine of that name")
+    parser.add_argument("--runs", type=Path, nargs="+", metavar="FOLDER", help="finished runs, one per seed")
     add_jobs(parser)
     arguments = parser.parse_args()
-    if bool(arguments.seeds) == bool(arguments.add):
-        parser.error("give seeds, or --add NAME")
+    if sum(map(bool, (arguments.seeds, arguments.add, arguments.runs))) != 1:
+        parser.error("give seeds, or --add NAME, or --runs FOLDER ...")
     if arguments.seeds:
         require_seeds(parser, arguments.seeds)
     params = load_params()
     folder = FOLDERS.published / params.experiment
     folder.mkdir(parents=True, exist_ok=True)
-    if arguments.add:
+    if arguments.runs:
+        runs = pd.DataFrame(finished(arguments.runs, params))
+    elif arguments.add:
         if not (folder / "seeds.csv").exists():
             raise missing(folder / "seeds.csv")
         runs = pd.read_csv(folder / "seeds.csv", index_col="metric").drop(columns=["mean", "std"])
@@ -60,6 +67,25 @@ def main() -> None:
     (folder / "seeds.md").write_text(heading + lines)
     (folder / "expectations.yaml").write_text(expectations(table))
     print(lines)
+
+
+def finished(folders: list[Path], params: Params) -> dict[str, dict[str, float]]:
+    """The numbers of finished runs by the name of their seed.
+
+    Raises:
+        UserError: a file is missing or damaged, parameters that are not those of `params`, or a seed that is given twice.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for folder in folders:
+        own = load_params(folder / "params.yaml")
+        if not same_parameters(own.model_dump(mode="json"), params.model_dump(mode="json"), OF_NO_RESULT):
+            raise UserError(f"{folder}/params.yaml: its parameters are not those of params.yaml; leave that run out")
+        if f"seed {own.seed}" in found:
+            raise UserError(f"{folder}/params.yaml: seed {own.seed} was given already; leave that run out")
+        found[f"seed {own.seed}"] = flatten(read_json(folder / SUMMARY))
+    if len(found) < 2:
+        raise UserError(f"{folders[0]}: one run tells nothing of a spread; give at least two")
+    return found
 
 
 def expectations(table: pd.DataFrame) -> str:
