@@ -43,11 +43,7 @@ def test_runs_that_do_not_belong_together_are_refused(run_of, refusal):
 
 
 def test_bands_follow_from_the_runs():
-    import pandas as pd
-
-    table = pd.DataFrame(
-        {"seed 0": {"accuracy.bloctrain": 0.70}, "seed 1": {"accuracy.bloctrain": 0.72}, "seed 2": {"accuracy.bloctrain": 0.74}}
-    )
+    table = pd.DataFrame({f"seed {seed}": {"accuracy.bloctrain": value} for seed, value in enumerate((0.70, 0.72, 0.74))})
     table = table.assign(mean=table.mean(axis=1), std=table.std(axis=1, ddof=1))
     # By hand: mean 0.72, sd 0.02, Student's t of 2 degrees at 99.85 % is 18.2, times sqrt(4 / 3).
     assert "min: 0.299" in expectations(table) and "max: 1.0" in expectations(table)
