@@ -12,7 +12,7 @@ import torchvision.datasets.utils
 import yaml
 
 from pipeline.base.files import read_arrays
-from pipeline.base.yaml_file import _UniqueKeyLoader
+from pipeline.base.yaml_file import _Loader
 from pipeline.config import load_params, parse_params
 from pipeline.data.params import DataParams
 from pipeline.data.sources import read_source
@@ -44,7 +44,7 @@ def faults(source: str) -> list[str]:
             found.append(name)
         if name in UNPICKLING and named.get("allow_pickle") != "False" and not name.endswith("np.save"):
             found.append(f"{name} without allow_pickle=False")
-        if name == "yaml.load" and named.get("Loader") not in ("_UniqueKeyLoader", "yaml.SafeLoader"):
+        if name == "yaml.load" and named.get("Loader") not in ("_Loader", "yaml.SafeLoader"):
             found.append("yaml.load without a safe loader")
         if named.get("shell", "False") != "False":
             found.append(f"{name} with a shell")
@@ -71,7 +71,7 @@ def test_the_search_finds(source):
 
 
 def test_the_loader_of_parameters_is_a_safe_one():
-    assert issubclass(_UniqueKeyLoader, yaml.SafeLoader)
+    assert issubclass(_Loader, yaml.SafeLoader)
 
 
 @pytest.mark.parametrize(
