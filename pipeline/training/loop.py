@@ -15,9 +15,11 @@ from tqdm import tqdm
 
 from pipeline.base.seeding import numpy_generator
 from pipeline.network.block import Block, Dropout
+from pipeline.network.layers import SpikingConv
 from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, Host, read_ahead
+from pipeline.training.health import rates, warnings
 from pipeline.training.optimizer import decay, make_optimizer
 from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
@@ -93,10 +95,22 @@ def fit(
                 checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
+            if epoch in (0, training.epochs - 1):
+                for warning in _health(job, parts[0], row["class_loss"]):
+                    tqdm.write(f"warning: {warning}")
         compute.fabric.barrier()
         if deadline is not None and time.monotonic() > deadline:
             break
     return history
+
+
+def _health(job: Job, part: TrainingSet, loss: float | None) -> list[str]:
+    """What is wrong after an epoch, by the spikes of one micro-batch."""
+    host = part.feed.read(part.rows[: job.compute.micro_batch], 0)
+    bundle = part.feed.to_device(host, job.compute.device, job.compute.dtype)
+    levels = max((layer.neuron.levels for layer in job.block.trunk.layers.values() if isinstance(layer, SpikingConv)), default=1)
+    found = rates(job.compute, job.block, bundle)
+    return warnings(job.name, found, float("nan") if loss is None else loss, len(job.block.readout), levels)
 
 
 def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
