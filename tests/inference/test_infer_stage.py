@@ -13,6 +13,7 @@ from tiny_run import run_stage
 from pipeline.base.files import read_arrays, write_arrays
 from pipeline.base.folders import Folders
 from pipeline.inference.exits_file import load_exits
+from pipeline.inference.infer_stage import falls_with_depth
 
 MADE = (
     "exits_validation.npz", "exits_test.npz", "exits_base_test.npz", "sweep.csv", "accuracy_by_depth.csv", "agreement.json",
@@ -92,3 +93,11 @@ def test_depth_counts_the_first_blocks_with_the_last_letting_everyone_out(finish
     assert list(table["block"]) == ["b1", "b2", "b3"]
     exits = load_exits(Folders(finished_run).runs / "exits_test.npz")
     assert table["bloctrain"].iloc[-1] == (exits["prediction"] == exits["label"]).mean()
+
+
+def test_accuracy_that_falls_with_depth_is_said():
+    keys = ["b1", "b2", "b3", "b4"]
+    told = falls_with_depth([0.8, 0.939, 0.9, 0.839], keys)
+    assert told.startswith("validation accuracy falls with depth, 93.9 % up to b2 and 83.9 % up to b4; train longer")
+    assert falls_with_depth([0.8, 0.9, 0.885], keys) == ""
+    assert falls_with_depth([0.9], keys) == ""
