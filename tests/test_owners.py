@@ -20,7 +20,7 @@ ALLOWED = {
     "neuron": NETWORKS | DETECTOR | REPORTS | {"check"},
     "network": NETWORKS | DETECTOR | REPORTS | {"check"},
     "training": NETWORKS | DETECTOR | REPORTS | {"check"},
-    "partition": AFTER_PARTITION,
+    "partition": {*AFTER_PARTITION, "start"},  # it checks the metric against the classes
     "accounting": {"account", "check", *REPORTS},
     "inference": {"infer", "account", "check", *REPORTS},
 }
