@@ -37,7 +37,6 @@ from pipeline.partition.partition_stage import partition_stage
 from pipeline.partition.start_stage import start_stage
 from pipeline.training.assignment import has_detector, load_assignment
 from pipeline.training.context import Context
-from pipeline.training.device_feed import DeviceFeed
 from pipeline.training.feed import Feed, PrefixFeed
 from pipeline.training.loop import TrainingSet, fit
 from pipeline.training.stored import Readout
@@ -64,7 +63,8 @@ def main() -> None:
         prepare(data, params.seed, folders.prepared, folders.raw)
     if not (folders.block("b0") / "encoder.json").exists():
         images = load_prepared(folders.prepared, "train").images
-        encoder = fit_encoder(images, params.encoding.time_steps, params.encoding.max_rate_hz, params.seed)
+        steps, direct = params.encoding.time_steps, params.encoding.kind == "direct"
+        encoder = fit_encoder(images, steps, params.encoding.max_rate_hz, params.seed, direct)
         encoder.save(folders.block("b0") / "encoder.json")
         start_stage(folders, params.partition.metric)
     context = Context.open(folders, params)
@@ -150,13 +150,13 @@ def _write(folders: Folders, summary: dict[str, Any], out: Path) -> None:
 def _feed(context: Context, params: Params, key: str, split: str) -> Feed:
     """Input spikes of a block, all made on the device: images through the blocks before it."""
     prepared = load_prepared(context.folders.prepared, split)
-    encoded = DeviceFeed(prepared, context.encoder, split, context.compute.device, 0, params.training.augmentation)
+    encoded = context.encoded_feed(prepared, split)
     earlier = chain_to(params.blocks, key)[:-1]
     return PrefixFeed(encoded, _prefix(context, earlier), context.plans[key].sources) if earlier else encoded
 
 
 def _prefix(context: Context, keys: list[str]) -> Trunk:
-    trunk = build_trunk(context.params, keys, context.manifest.image_shape, engine=context.compute.engine)
+    trunk = build_trunk(context.params, keys, context.manifest.image_shape, engine=context.compute.engine, kind=context.kind)
     weights: dict[str, torch.Tensor] = {}
     for key in keys:
         own = load_weights(context.folders.block(key) / "block.safetensors")
