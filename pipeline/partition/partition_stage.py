@@ -41,7 +41,8 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
         nothing.explain(folder)
         NOTHING.save(folder)
         return Assignment(False, task.reason, [], None).save(folder)
-    classes = load_manifest(folders.prepared).classes
+    manifest = load_manifest(folders.prepared)
+    classes = manifest.classes
     vote, label = load_vote(folders, key, prev, chosen.source)
     state = load_state(before, len(label), classes)
     inside = np.flatnonzero(state.prediction < 0)
@@ -53,6 +54,13 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
     accuracy = accuracies[chosen.metric]
     threshold = hardness_threshold(accuracy, chosen.threshold)
     easy, hard = divide(accuracy, load_groups(before).hard, threshold)
+    unseen = [manifest.class_names[c] for c in easy if accuracies["recall"][c] == 0]
+    if unseen:
+        print(
+            f"warning: after {key} {len(unseen)} class(es) are easy by {chosen.metric} although no image of theirs is recognised, "
+            f"such as {unseen[0]!r}; train longer, or set partition.metric: recall",
+            flush=True,
+        )
     overall = float((prediction == label).mean())
     reason = _reason_to_stop(chosen, key, overall, accuracy, threshold, easy, hard)
     state.running[inside] = running
