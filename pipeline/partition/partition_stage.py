@@ -57,7 +57,7 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
     unseen = [manifest.class_names[c] for c in easy if accuracies["recall"][c] == 0]
     if unseen:
         print(
-            f"warning: after {key} {len(unseen)} class(es) are easy by {chosen.metric} although no image of theirs is recognised, "
+            f"warning: after {key} {len(unseen)} class(es) are easy by {chosen.metric} but no image of theirs is recognised, "
             f"such as {unseen[0]!r}; train longer, or set partition.metric: recall",
             flush=True,
         )

@@ -275,9 +275,10 @@ def test_spoilt_state_is_one_line(name, spoil, start, make_params, refusal):
 def test_an_easy_class_that_is_never_recognised_is_said(start, make_params, capsys):
     # Class 2 is always taken for class 0; by one-vs-rest 0.67, as class 0; class 1 has 1. A threshold below calls all three easy.
     block("b1", np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]))
-    changes = {"partition.threshold": {"mode": "absolute", "value": 0.5}, "partition.no_hard_class": "stop"}
+    changes = {"partition.metric": "one_vs_rest", "partition.threshold": {"mode": "absolute", "value": 0.5}}
+    changes |= {"partition.no_hard_class": "stop"}
     partition(make_params(changes), "b1")
-    assert "1 class(es) are easy by one_vs_rest although no image of theirs is recognised, such as 'c'" in capsys.readouterr().out
+    assert "1 class(es) are easy by one_vs_rest but no image of theirs is recognised, such as 'c'" in capsys.readouterr().out
     block("b1", RIGHT)
     partition(make_params(changes), "b1")
     assert "warning" not in capsys.readouterr().out
