@@ -41,14 +41,8 @@ class EventEngine(LeanEngine):
             return _EventLinear.apply(first.spikes, first.weight, (neuron, recording(flat)))
         fits = all(-(-side // first.stride) % pool == 0 for side in first.spikes.shape[3:])
         together = pool if fits else 1
-        how = (
-            [one.stride for one in synapses],
-            [one.kind == "signed" for one in synapses],
-            neuron,
-            together,
-            recording(flat),
-            self.dense,
-        )
+        strides, signed = [one.stride for one in synapses], [one.kind == "signed" for one in synapses]
+        how = strides, signed, neuron, together, recording(flat), self.dense
         fired = _EventConvolutions.apply(how, *flat)
         return self.pool(fired, pool, neuron.threshold, neuron.delay) if together < pool else fired
 

@@ -96,12 +96,9 @@ def _neuron(sections: NetworkSections, plan: LayerPlan) -> LIF:
 
 
 def _trunk(
-    sections: NetworkSections,
-    plans: Sequence[BlockPlan],
-    generator: torch.Generator,
-    engine: Engine,
+    sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine,
     make_layer: MakeLayer | None,
-) -> Trunk:
+) -> Trunk:  # fmt: skip
     gain, make = sections.network.init_gain, make_layer or LAYERS[sections.network.norm]
     layers = [make(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
     return Trunk(plans, layers)
