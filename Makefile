@@ -20,6 +20,7 @@ $(VENV)/.done: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+# DVC runs stages in $SHELL, which may be one that nobody can log in to.
 repro: setup ## run the whole pipeline of params.yaml and say where its report is
 	SHELL=/bin/sh dvc repro
 	@python -m stages.validate || true

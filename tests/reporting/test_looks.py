@@ -59,5 +59,9 @@ def test_the_users_settings_change_nothing(setting, tmp_path):
     assert made[0] == made[1]
 
 
-def test_guard_such_settings_do_change_a_figure_elsewhere():
-    assert "text.usetex" in mpl.rcParamsDefault and not mpl.rcParamsDefault["text.usetex"]
+def test_guard_a_style_on_top_of_the_users_settings_would_keep_them():
+    with mpl.rc_context({"axes.facecolor": "black"}):
+        with mpl.rc_context(plot.STYLE):
+            assert mpl.rcParams["axes.facecolor"] == "black"
+        with plot.style():
+            assert mpl.rcParams["axes.facecolor"] == "white"

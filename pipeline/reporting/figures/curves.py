@@ -60,9 +60,8 @@ def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
         hollow: dict[str, Any] = {"marker": marker, "color": colour, "markerfacecolor": "none", "linestyle": "none"}
         words.append(f"{entry.name}: {y[0]:.1f} % at {x[0]:.2f}, {y[-1]:.1f} % at {x[-1]:.2f}")
         if end_to_end is not None:
-            axis.plot(
-                [1.0], [100 * end_to_end], markersize=5 + position % 6, **hollow
-            )  # of other sizes, so that none hides another
+            # Of other sizes, so that none hides another.
+            axis.plot([1.0], [100 * end_to_end], markersize=5 + position % 6, **hollow)
             words[-1] += f", end-to-end {100 * end_to_end:.1f} %"
     efficiency, accuracy = paper.value("compute_efficiency"), paper.value("accuracy_bloctrain")
     if efficiency is not None and accuracy is not None:
