@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers repro test test-faults lint validate benchmark gpu-check generate clean
+.PHONY: help setup peers repro compare test test-faults lint validate benchmark gpu-check generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ repro: setup ## run the whole pipeline of params.yaml and say where its report i
 	SHELL=/bin/sh dvc repro
 	@python -m stages.validate || true
 	@echo "report: file://$(CURDIR)/reports/report.html"
+
+compare: setup ## the experiments on this commit side by side: what differs, and by how much
+	@python -m studies.compare
 
 test: setup ## run the tests
 	python -m pytest

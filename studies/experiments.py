@@ -64,6 +64,13 @@ def show(ref: str, path: str) -> str:
     return _git("show", f"{ref}:{path}")
 
 
+def experiments() -> dict[str, str]:
+    """Name -> git revision of the DVC experiments on the commit at hand."""
+    head = _git("rev-parse", "HEAD").strip()
+    prefix = f"refs/exps/{head[:2]}/{head[2:]}/"
+    return {ref.removeprefix(prefix): ref for ref in _experiments() if ref.startswith(prefix)}
+
+
 def stages_changed(ref: str, base: str = "HEAD") -> list[str]:
     """Stages whose parameters or dependencies differ between two revisions' dvc.lock: those that had to run again."""
     new, old = (yaml.safe_load(show(revision, "dvc.lock"))["stages"] for revision in (ref, base))

@@ -1,0 +1,97 @@
+"""The experiments on the commit at hand, side by side: `python -m studies.compare`, or `make compare`.
+
+One row per DVC experiment, the committed run first: what its parameters change, and the few numbers that matter. In brackets
+stands the difference to the committed run; `~` marks a difference of accuracies that chance may make: test images, and the
+spread of trainings as far as seeds of the committed run were published.
+"""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipeline.analysis.noise import Variation, accuracy_noise, variation
+from pipeline.config import load_params
+from pipeline.reporting.claims.facts import OF_NO_RESULT
+from pipeline.reporting.ledger.alike import same_parameters
+from pipeline.reporting.ledger.entry import load_ledger, load_spreads
+from studies.experiments import FOLDERS, as_markdown, experiments, in_one_line, show
+
+COLUMNS = {
+    "BlocTrain %": ("accuracy", "bloctrain"),
+    "base %": ("accuracy", "bloctrain_base"),
+    "end-to-end %": ("accuracy", "end_to_end"),
+    "compute x": ("efficiency", "compute"),
+    "memory x": ("efficiency", "memory_overhead"),
+    "speed-up x": ("efficiency", "measured_speedup"),
+}
+"""Numbers of reports/summary.json, by the heading of their column."""
+
+Run = tuple[dict[str, Any], dict[str, Any]]
+"""Parameters and summary."""
+
+
+def main() -> None:
+    """Print the table."""
+    own = _run("HEAD")
+    runs = {name: _run(ref) for name, ref in experiments().items()}
+    print(table(own, runs, _trainings(own[0])), end="")
+    if not runs:
+        print("\nno experiments on this commit; start one with: dvc exp run --temp -S partition.threshold.value=0.5")
+
+
+def table(own: Run, runs: dict[str, Run], trainings: Variation) -> str:
+    """Markdown: the committed run, and each of `runs` with its differences to it."""
+    rows = [["(committed)", "", *(_cell(heading, own, own, trainings) for heading in COLUMNS)]]
+    for name, run in runs.items():
+        rows.append([name, _changes(own[0], run[0]), *(_cell(heading, run, own, trainings) for heading in COLUMNS)])
+    return as_markdown(["experiment", "what differs", *COLUMNS], rows)
+
+
+def _changes(own: dict[str, Any], other: dict[str, Any]) -> str:
+    """`name=value` of each parameter that differs, by its dotted name."""
+    before, after = _dotted(own), _dotted(other)
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return ", ".join(f"{name}={after.get(name, 'left out')}" for name in names)
+
+
+def _dotted(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted names and values; expectations are no parameters of a run."""
+    if not isinstance(content, dict):
+        return {prefix: content}
+    items = content.items() if prefix else ((key, item) for key, item in content.items() if key != "expectations")
+    return {name: value for key, item in items for name, value in _dotted(item, f"{prefix}.{key}".lstrip(".")).items()}
+
+
+def _cell(heading: str, run: Run, own: Run, trainings: Variation) -> str:
+    section, name = COLUMNS[heading]
+    (parameters, summary), (own_parameters, own_summary) = run, own
+    value, base = summary[section].get(name), own_summary[section].get(name)
+    if value is None:
+        return "-"
+    is_accuracy = section == "accuracy"
+    factor, digits = (100, 1) if is_accuracy else (1, 2)
+    shown = f"{factor * value:.{digits}f}"
+    if run is own or base is None:
+        return shown
+    images = min(p["data"]["split"]["test"] for p in (parameters, own_parameters))
+    chance = is_accuracy and abs(value - base) <= accuracy_noise(value, base, images, trainings)
+    return f"{shown} ({factor * (value - base):+.{digits}f}{' ~' if chance else ''})"
+
+
+def _run(ref: str) -> Run:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(show(ref, "params.yaml"), encoding="utf-8")
+        parameters = load_params(path).model_dump(mode="json")
+    return parameters, json.loads(show(ref, "reports/summary.json"))
+
+
+def _trainings(own: dict[str, Any]) -> Variation:
+    """The spread of trainings by the published seeds of the same experiment with the same parameters."""
+    known = any(same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in load_ledger(FOLDERS.published))
+    return variation(load_spreads(FOLDERS.published / str(own["experiment"])) if known else {}, [])
+
+
+if __name__ == "__main__":
+    in_one_line(main)
