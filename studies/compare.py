@@ -35,8 +35,11 @@ def main() -> None:
     """Print the table."""
     own = _run("HEAD")
     runs = {name: _run(ref) for name, ref in experiments().items()}
-    print(table(own, runs, _trainings(own[0])), end="")
-    if not runs:
+    trainings = _trainings(own[0])
+    print(table(own, runs, trainings), end="")
+    if runs:
+        print(f"\n~ chance may make this difference of accuracies: test images, {trainings.source}")
+    else:
         print("\nno experiments on this commit; start one with: dvc exp run --temp -S partition.threshold.value=0.5")
 
 
