@@ -130,3 +130,12 @@ def test_published_experiments_on_the_same_data_tell_the_variation(digits: Facts
     ledger = [make_entry(name, content, dataset=data, summary={"accuracy": depths}) for name, data in names]
     assert replace(digits, ledger=ledger).variation.freedom == own + 1
     assert replace(digits, published=ledger).variation.freedom == own + 1
+
+
+def test_a_record_older_than_a_parameter_did_what_the_parameter_says_by_default():
+    older = {"seed": 0, "data": {"source": "digits"}}
+    newer = {"seed": 0, "data": {"source": "digits", "split": {"held_out": True}}}
+    both = {"baselines": {"trained": ["bloctrain_base", "end_to_end"]}}
+    assert same_parameters(older, newer | both, ())
+    assert not same_parameters(older, newer | {"baselines": {"trained": []}}, ())
+    assert not same_parameters(older, {"seed": 0, "data": {"source": "digits", "split": {"held_out": False}}}, ())

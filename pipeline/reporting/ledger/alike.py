@@ -5,6 +5,8 @@ from typing import Any
 
 OFF = {"kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1}
 """Options of newer versions and the values that switch them off; others where they are null, zero, false, empty or none."""
+ADDED = {"baselines.trained": ["bloctrain_base", "end_to_end"], "data.split.held_out": True}
+"""Parameters that older records lack and what their runs did."""
 
 
 def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any], free: Sequence[str]) -> bool:
@@ -12,8 +14,15 @@ def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any], free: S
 
     They are compared as data. A parameter that one of them lacks was added since, so the other must have it switched off.
     """
-    ours, theirs = (_flat(parameters, "", free) for parameters in (first, second))
+    ours, theirs = (_complete(_flat(parameters, "", free), free) for parameters in (first, second))
     return all(ours.get(name, "none") == theirs.get(name, "none") for name in ours.keys() | theirs.keys())
+
+
+def _complete(flat: dict[str, Any], free: Sequence[str]) -> dict[str, Any]:
+    for name, value in ADDED.items():
+        if not any(f"{key}.".startswith(f"{name}.") for key in flat):
+            flat = flat | _flat(value, name, free)
+    return flat
 
 
 def _flat(content: Any, prefix: str, free: Sequence[str]) -> dict[str, Any]:
