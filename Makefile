@@ -1,23 +1,27 @@
 # The two commands to know: `make repro` and `make test`. Both set up .venv first; only Python 3.11+ and make are needed.
 PYTHON ?= python3
+# TORCH=cpu: on Linux PyTorch without CUDA, a tenth of the download.
+TORCH ?=
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED = $(INSTALL) -c constraints.txt $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers repro compare test test-faults lint validate benchmark gpu-check generate clean
+.PHONY: help setup peers repro compare test test-faults test-docs docs lint lock validate benchmark gpu-check generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.done ## create .venv with the pinned packages
+setup: $(VENV)/.done ## create .venv with the pinned packages; TORCH=cpu takes PyTorch without CUDA
 
 $(VENV)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
 	@git rev-parse HEAD > /dev/null || { echo 'DVC needs a git repository with a commit here (git says above what is wrong). An unpacked'; \
 	  echo 'archive becomes one by: git init && git add -A && git commit -m start'; exit 1; }
 	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PINNED) -e '.[dev]'
 	touch $@
 
 # DVC runs stages in $SHELL, which may be one that nobody can log in to.
@@ -35,6 +39,18 @@ test: setup ## run the tests
 test-faults: setup ## kills, full disks, damaged files, a remote (long; some need root)
 	python -m pytest -m faults -s tests/faults
 
+docs: setup ## build docs/ as a site with a search, strictly: broken links fail
+	$(PINNED) -e '.[docs]'
+	sphinx-build --quiet --fail-on-warning --keep-going -b html -c docs . docs/_build
+	@echo "site: file://$(CURDIR)/docs/_build/docs/index.html"
+
+test-docs: setup ## run every command that README and the tutorials show, in a clone of the last commit, after make repro
+	python -m tools.walk README.md docs/tutorial-first-run.md docs/tutorial-threshold.md docs/tutorial-own-images.md
+
+lock: setup ## install the newest versions that pyproject.toml allows, and write them into constraints.txt
+	$(INSTALL) --upgrade --upgrade-strategy eager -e '.[dev,docs,benchmark]'
+	python -m tools.lock
+
 lint: setup ## ruff and mypy
 	ruff check .
 	ruff format --check .
@@ -45,7 +61,7 @@ validate: setup ## check the expectations of the run in force and of every publi
 	python -m stages.validate --published
 
 peers: setup ## install SpikingJelly, snnTorch and Norse into .venv; `make test` then tests their measurement too
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[benchmark]'
+	$(PINNED) -e '.[benchmark]'
 
 benchmark: peers ## this project beside SpikingJelly, snnTorch and Norse
 	python -m benchmarks.throughput

@@ -17,7 +17,7 @@ LONG = "train_end_to_end@b1"
 EPOCHS = 500
 MEASURED = ("timing.json", "timings.json", "forward_time.json", "latency.json", "training_time.csv")
 """Names of the files that hold measured times."""
-QUOTING = ("reports/report.html", "reports/summary.json", "reports/tables", "reports/figures")
+QUOTING = ("reports/report.html", "reports/summary.json", "reports/metrics.json", "reports/tables", "reports/figures")
 """Reports that quote measured times."""
 
 

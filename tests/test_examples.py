@@ -8,8 +8,16 @@ import pytest
 
 from tools.imports import ROOT
 
-SCRIPTS = {"predict.py": "howto-predict.md", "train_block.py": "howto-train.md", "own_layer.py": "howto-layer.md"}
-SAID = {"predict.py": "of the operations", "train_block.py": "test accuracy: ", "own_layer.py": "gradient of the learned leak: "}
+SCRIPTS = {
+    "predict.py": "howto-predict.md",
+    "train_block.py": "howto-train.md",
+    "own_layer.py": "howto-layer.md",
+    "own_loss.py": "howto-loss.md",
+}
+SAID = {
+    "predict.py": "of the operations", "train_block.py": "test accuracy: ", "own_layer.py": "gradient of the learned leak: ",
+    "own_loss.py": "right 1.00",
+}  # fmt: skip
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""reports/summary.json: the one metrics file."""
+"""reports/summary.json: every number of a run; and reports/metrics.json: the few that `dvc exp show` lists."""
 
 from typing import Any
 
@@ -48,6 +48,26 @@ def build_summary(results: Results) -> dict[str, Any]:
             sum(map(seconds_per_epoch, times["bloctrain"].values())) / seconds_per_epoch(whole) if end_to_end else None
         ),
     }
+
+
+METRICS = {
+    "accuracy": "accuracy.bloctrain",
+    "base": "accuracy.bloctrain_base",
+    "end_to_end": "accuracy.end_to_end",
+    "compute": "efficiency.compute",
+    "memory": "efficiency.memory_overhead",
+    "speedup": "efficiency.measured_speedup",
+    "train_time": "training_time_ratio",
+    "hard_b1": "partition.b1.hard",
+    "depth": "depth",
+}
+"""Short names, for narrow tables, of numbers in a summary."""
+
+
+def build_metrics(summary: dict[str, Any]) -> dict[str, Any]:
+    """Those of METRICS that the run has, to four digits behind the point."""
+    found = {name: look_up(summary, path) for name, path in METRICS.items()}
+    return {name: round(value, 4) for name, value in found.items() if value is not None}
 
 
 def look_up(content: Any, path: str) -> Any:

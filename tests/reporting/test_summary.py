@@ -9,7 +9,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.files import parameter_count, read_table
 from pipeline.base.folders import Folders
 from pipeline.reporting.results import Results, load_results, seconds_per_epoch
-from pipeline.reporting.summary import build_summary
+from pipeline.reporting.summary import METRICS, build_metrics, build_summary
 
 
 @pytest.fixture
@@ -36,6 +36,9 @@ def test_summary_values(results: Results) -> None:
     assert efficiency["base_extra_compute"] == pytest.approx(2200 / 2000 - 1)
     assert summary["depth"] == 3
     assert summary["training_seconds"] == {"bloctrain": 35.0, "bloctrain_base": 58.0, "end_to_end": 28.0}
+    metrics = build_metrics(summary)
+    assert list(metrics) == list(METRICS) and len(metrics) <= 10
+    assert (metrics["accuracy"], metrics["compute"], metrics["hard_b1"], metrics["depth"]) == (0.9, 1.9, 3, 3)
     # The forward pass of each of the three blocks takes 2 s, which its ten epochs share; end to end has none.
     assert summary["training_time_ratio"] == pytest.approx((1.0 + 2.0 + 0.5 + 3 * 0.2) / 2.8)
 
