@@ -1,6 +1,6 @@
 """The inference stage: exits, sweep and depths by replay; agreement, operations and latency by running."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from pipeline.inference.networks import load_end_to_end, load_exit_blocks
 from pipeline.inference.params import InferenceParams, thresholds
 from pipeline.inference.runner import ConditionalRunner
 from pipeline.inference.stored import stored_votes
-from pipeline.inference.sweep import accuracy_by_depth, sweep
+from pipeline.inference.sweep import accuracy_by_depth, falls_with_depth, sweep
 from pipeline.inference.synaptic import synaptic_operations
 from pipeline.network.block import Block
 from pipeline.network.walk import Bundle
@@ -29,8 +29,6 @@ from pipeline.training.params import TrainingSections
 from pipeline.training.stored import load_outputs
 
 EVALUATED = {"bloctrain": ("validation", "test"), "bloctrain_base": ("test",)}
-FALL = 0.02
-"""Of accuracy from one depth to another: more than chance makes of some thousand images."""
 
 
 class InferenceSections(TrainingSections, Protocol):
@@ -67,7 +65,7 @@ def replay_outputs(folders: Folders, params: InferenceSections, classes: int) ->
             if split == "test":
                 depth[method] = list(by_depth)
             elif told := falls_with_depth(by_depth, keys):
-                print(f"warning: {told}", flush=True)
+                print(f"warning: validation accuracy {told}", flush=True)
     columns = ("method", "split", "theta_conf", "accuracy", *(f"share_{key}" for key in keys))
     write_csv(folders.runs / "sweep.csv", columns, rows)
     for key in keys if "end_to_end" in trained else []:
@@ -76,16 +74,6 @@ def replay_outputs(folders: Folders, params: InferenceSections, classes: int) ->
     filled = {name: [*depth.get(name, []), *[None] * len(keys)] for name in METHODS}  # none for what was not built or trained
     table = [[i + 1, key, *(filled[name][i] for name in METHODS)] for i, key in enumerate(keys)]
     write_csv(folders.runs / "accuracy_by_depth.csv", ("depth", "block", *METHODS), table)
-
-
-def falls_with_depth(accuracy: Sequence[float], keys: Sequence[str]) -> str:
-    """What is to be said where a network up to its last block is worse than a shorter one by more than FALL; else nothing."""
-    best = int(np.argmax(accuracy))
-    if accuracy[best] - accuracy[-1] <= FALL:
-        return ""
-    top, end = f"{100 * accuracy[best]:.1f} % up to {keys[best]}", f"{100 * accuracy[-1]:.1f} % up to {keys[len(accuracy) - 1]}"
-    advice = "train longer, raise hcd.keep_hard so that more hard images go on, or leave the last blocks out"
-    return f"validation accuracy falls with depth, {top} and {end}; {advice}"
 
 
 def run_networks(folders: Folders, params: InferenceSections) -> None:

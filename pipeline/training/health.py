@@ -1,6 +1,4 @@
-"""Watch over a training: layers that no longer tell images apart because their neurons never fire, or always do."""
-
-from math import log
+"""How often the neurons of each layer fire, to watch over a training."""
 
 import torch
 from torch import Tensor
@@ -9,11 +7,6 @@ from pipeline.network.block import Block
 from pipeline.network.plan import LayerPlan
 from pipeline.network.walk import Bundle
 from pipeline.training.device import Compute
-
-WORSE = 2.0
-"""Times the loss of guessing from which on a training goes the wrong way."""
-FULL = 0.99
-"""Share of the most spikes possible from which on a layer counts as always firing."""
 
 
 @torch.no_grad()
@@ -33,18 +26,3 @@ def rates(compute: Compute, block: Block, bundle: Bundle) -> dict[str, float]:
         block.trunk.outputs(bundle, measured)
     block.train(training)
     return found
-
-
-def warnings(name: str, found: dict[str, float], loss: float, classes: int, levels: int = 1) -> list[str]:
-    """A line for each thing that is wrong with a training called `name`, whose cross-entropy over so many `classes` is `loss`."""
-    told = []
-    for layer, rate in found.items():
-        if rate == 0:
-            told.append(f"{name}: no neuron of layer {layer} fires; lower neuron.threshold, or raise network.init_gain")
-        elif rate > FULL * levels:
-            told.append(
-                f"{name}: the neurons of layer {layer} fire nearly always; raise neuron.threshold, or lower network.init_gain"
-            )
-    if not loss <= WORSE * log(max(classes, 2)):
-        told.append(f"{name}: the loss is {loss:.3g} where guessing has {log(classes):.3g}; lower the learning rate")
-    return told

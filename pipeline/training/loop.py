@@ -19,10 +19,11 @@ from pipeline.network.layers import SpikingConv
 from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, Host, read_ahead
-from pipeline.training.health import rates, warnings
+from pipeline.training.health import rates
 from pipeline.training.optimizer import decay, make_optimizer
 from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
+from pipeline.training.watch import RATE, warnings
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
 EpochRow = dict[str, float | None]
@@ -72,7 +73,8 @@ def fit(
     seed: int, checkpoint: Checkpoint | None = None, validate: Callable[[Block], float] | None = None,
     deadline: float | None = None,
 ) -> list[EpochRow]:  # fmt: skip
-    """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch.
+    """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch
+    and, in the first process, a column RATE per layer.
 
     Each epoch visits every image once, in an order drawn from the generator (seed, "order", name, epoch); mini-batches
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
@@ -91,12 +93,14 @@ def fit(
         row["validation_accuracy"] = validate(block) if validate else None
         history.append(row)
         if compute.first:
+            fired = _rates(job, parts[0])
+            row |= {f"{RATE}{layer}": rate for layer, rate in fired.items()}
             if checkpoint:
                 checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
             if epoch in (0, training.epochs - 1):
-                for warning in _health(job, parts[0], row["class_loss"]):
+                for warning in warnings(name, fired, row["class_loss"] or 0.0, len(block.readout), _levels(block)):
                     tqdm.write(f"warning: {warning}")
         compute.fabric.barrier()
         if deadline is not None and time.monotonic() > deadline:
@@ -104,13 +108,15 @@ def fit(
     return history
 
 
-def _health(job: Job, part: TrainingSet, loss: float | None) -> list[str]:
-    """What is wrong after an epoch, by the spikes of one micro-batch."""
+def _rates(job: Job, part: TrainingSet) -> dict[str, float]:
+    """Spikes per neuron and step of each layer, by the first images of a part with the noise of the first epoch."""
     host = part.feed.read(part.rows[: job.compute.micro_batch], 0)
-    bundle = part.feed.to_device(host, job.compute.device, job.compute.dtype)
-    levels = max((layer.neuron.levels for layer in job.block.trunk.layers.values() if isinstance(layer, SpikingConv)), default=1)
-    found = rates(job.compute, job.block, bundle)
-    return warnings(job.name, found, float("nan") if loss is None else loss, len(job.block.readout), levels)
+    return rates(job.compute, job.block, part.feed.to_device(host, job.compute.device, job.compute.dtype))
+
+
+def _levels(block: Block) -> int:
+    """The most spikes that one of its neurons fires in a step."""
+    return max((layer.neuron.levels for layer in block.trunk.layers.values() if isinstance(layer, SpikingConv)), default=1)
 
 
 def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:

@@ -13,7 +13,7 @@ from tiny_run import run_stage
 from pipeline.base.files import read_arrays, write_arrays
 from pipeline.base.folders import Folders
 from pipeline.inference.exits_file import load_exits
-from pipeline.inference.infer_stage import falls_with_depth
+from pipeline.inference.sweep import falls_with_depth
 
 MADE = (
     "exits_validation.npz", "exits_test.npz", "exits_base_test.npz", "sweep.csv", "accuracy_by_depth.csv", "agreement.json",
@@ -98,6 +98,6 @@ def test_depth_counts_the_first_blocks_with_the_last_letting_everyone_out(finish
 def test_accuracy_that_falls_with_depth_is_said():
     keys = ["b1", "b2", "b3", "b4"]
     told = falls_with_depth([0.8, 0.939, 0.9, 0.839], keys)
-    assert told.startswith("validation accuracy falls with depth, 93.9 % up to b2 and 83.9 % up to b4; train longer")
+    assert told.startswith("falls with depth, 93.9 % up to b2 and 83.9 % up to b4; train longer")
     assert falls_with_depth([0.8, 0.9, 0.885], keys) == ""
     assert falls_with_depth([0.9], keys) == ""

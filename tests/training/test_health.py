@@ -3,9 +3,10 @@ import pytest
 import torch
 from networks import build_block, compute_of
 
-from pipeline.training.health import rates, warnings
+from pipeline.training.health import rates
 from pipeline.training.loop import TrainingSet, fit
 from pipeline.training.params import TrainingParams
+from pipeline.training.watch import warnings
 
 
 class Noise:

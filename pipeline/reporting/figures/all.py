@@ -8,6 +8,7 @@ from pipeline.base.files import write_json
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import RESULTS, Reference, section_of
 from pipeline.reporting.figures import cost, curves, partition
+from pipeline.reporting.health import trainings
 
 CAPTIONS = "captions.json"
 DRAWN: tuple[Callable[[Facts, Reference], plot.Drawn], ...] = (
@@ -36,6 +37,8 @@ def draw_figures(facts: Facts, folder: Path) -> None:
         draw for draw in DRAWN
         if NEEDS.get(draw.__name__, "bloctrain") in facts.results.methods and (facts.timed or draw.__name__ not in TIMED)
     ]  # fmt: skip
+    if any(training.rates for training in trainings(facts.results)):
+        drawn_here.append(curves.spike_rates)
     drawings = [(draw, paper) for draw in drawn_here] + [(curves.experiments, Reference(section))] * bool(facts.others)
     texts = {}
     with plot.style():

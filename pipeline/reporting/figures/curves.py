@@ -10,6 +10,7 @@ from pipeline.analysis.table import NAMES
 from pipeline.base.files import read_table
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import Reference
+from pipeline.reporting.health import trainings
 
 COLOURS = [plot.OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "black", "red")]
 MARKERS = "os^Dv*P"
@@ -44,6 +45,25 @@ def training_curves(facts: Facts, paper: Reference) -> plot.Drawn:
     handles += [Line2D([], [], color="#666666", linestyle="--", label="validation")]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return plot.Drawn(figure, f"Loss and accuracy per epoch. BlocTrain's last losses: {', '.join(ends)}.")
+
+
+def spike_rates(facts: Facts, paper: Reference) -> plot.Drawn:
+    """Spikes per neuron and step after each epoch. A line per layer; its colour is the block that it belongs to."""
+    colours = {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(facts.results.params.blocks)}
+    known = [training for training in trainings(facts.results) if training.rates]
+    methods = [method for method in facts.results.methods if any(training.method == method for training in known)]
+    figure, axes = plot.new_figure(1, len(methods), height=2.4)
+    for method, axis in zip(methods, axes, strict=True):
+        for training in (one for one in known if one.method == method and (method != "end_to_end" or one is known[-1])):
+            for layer, rates in training.rates.items():
+                axis.plot(range(1, len(rates) + 1), rates, color=colours[layer.partition("_")[0]])
+        axis.set_title(NAMES[method], loc="left", fontweight="bold")
+        axis.set(xlabel="epoch", ylabel="spikes per neuron and step" if method == methods[0] else "", ylim=(0, None))
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    figure.legend(handles=[Line2D([], [], color=colour, label=key) for key, colour in colours.items()],
+                  loc="outside upper center", ncols=len(colours))  # fmt: skip
+    last = {layer: rates[-1] for training in known if training.method == "bloctrain" for layer, rates in training.rates.items()}
+    return plot.Drawn(figure, "At the end, BlocTrain: " + ", ".join(f"{layer} {rate:.3f}" for layer, rate in last.items()) + ".")
 
 
 def experiments(facts: Facts, paper: Reference) -> plot.Drawn:

@@ -12,16 +12,19 @@ from pipeline.base.folders import Folders
 from pipeline.base.machine import commit_or_modified, package_versions
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
+from pipeline.reporting.health import health
 from pipeline.reporting.ledger.entry import VERDICTS
 from pipeline.reporting.page.samples import SHOWN, png_uri, sample_groups
 from pipeline.reporting.tables import build_tables, hardness_threshold
 from pipeline.reporting.validation import check_all, checks_table
 
 SECTIONS = {
-    "run": "What was run", "result": "Result", "claims": "Claim by claim", "tables": "Accuracy tables", "figures": "Figures",
-    "classes": "Easy and hard classes", "examples": "Example images", "curves": "Training curves", "cost": "Cost",
-    "checks": "Checks", "provenance": "Provenance",
+    "run": "What was run", "result": "Result", "health": "Health", "figures": "Figures", "classes": "Easy and hard classes",
+    "examples": "Example images", "cost": "Cost", "checks": "Checks", "ledger": "Beside the paper and published experiments",
+    "provenance": "Provenance",
 }  # fmt: skip
+HEALTH_FIGURES = {"spike_rates": "Spike rates by layer", "training_curves": "Training curves"}
+LEDGER_FIGURES = ["experiments"]
 COLOURS = {verdict: verdict.replace(" ", "-") for verdict in VERDICTS} | {"ok": "reproduced", "FAILS": "not-reproduced"}
 UNSTATED: Any = {"data": {"path"}, "expectations": True}
 """Parameters left off the page: paths, and what stands in the checks."""
@@ -45,7 +48,8 @@ def build_page(facts: Facts) -> str:
     environment.globals.update(vars(results) | vars(facts), sections=SECTIONS, colours=COLOURS, shown=SHOWN, tables=tables)
     return environment.get_template("report.html.j2").render(
         scale=facts.own.scale, hardness_threshold=hardness_threshold(facts), sentence=_sentence(facts), figures=_figures(folders),
-        versions=package_versions(), commit=commit_or_modified(folders.root),
+        health=health(results), health_figures=HEALTH_FIGURES, ledger_figures=LEDGER_FIGURES,
+        apart=[*HEALTH_FIGURES, *LEDGER_FIGURES], versions=package_versions(), commit=commit_or_modified(folders.root),
         tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
         untested=Table("claims", "Entries that no experiment of ours tests", tables["claims"].columns, claims[False]),
         counts=", ".join(f"{verdict} {sum(verdict in row for row in claims[True])}" for verdict in VERDICTS),
@@ -59,13 +63,14 @@ def build_page(facts: Facts) -> str:
 def _sentence(facts: Facts) -> str:
     """What came out, in one sentence."""
     scale, efficiency, left = facts.own.scale, facts.summary["efficiency"], 100 * facts.summary["exits"].get("b1", 0.0)
-    own, *others = (f"{NAMES[method]} {100 * facts.accuracy(method):.1f} %" for method in facts.results.methods)
-    beside = f" ({', '.join(others)})" if others else ""
-    speed = efficiency["measured_speedup"]
+    own, *others = facts.results.methods
+    beside = ", ".join(f"{NAMES[method]} {100 * facts.accuracy(method):.1f} %" for method in others)
+    built, speed = facts.summary["depth"], efficiency["measured_speedup"]
     return (
-        f"With {facts.summary['depth']} of {scale.blocks} blocks built, {own} of the test images of {scale.data} are named "
-        f"rightly{beside}; compute efficiency {efficiency['compute']:.2f} (operations of end-to-end over own, counted)"
-        f"{'' if speed is None else f', measured speed-up {speed:.2f}'}; {left:.1f} % of the test images left at block 1."
+        f"{NAMES[own]} reached {100 * facts.accuracy(own):.1f} % test accuracy on {scale.data}{f' ({beside})' if beside else ''}"
+        f"{'' if built == scale.blocks else f', with {built} of {scale.blocks} blocks built'}. "
+        f"It takes {efficiency['compute']:.2f}x less compute than end to end, counted"
+        f"{'' if speed is None else f', and is {speed:.2f}x as fast, measured'}. {left:.1f} % of the test images left at block 1."
     )
 
 
