@@ -1,28 +1,56 @@
 """Devices, precision, processes and the engine: decided here, once per process. The same code on CPU and CUDA."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 
 from pipeline.base.errors import UserError
 from pipeline.engine.choose import choose_engine
 from pipeline.engine.contract import Engine
 from pipeline.training.params import ComputeParams
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
-class Compute:
-    """A launched Fabric, the engine for its device, and how many images go through a network together."""
+class OneProcess:
+    """What a Fabric is to several processes, for one: without the two seconds that importing Fabric takes in every stage."""
 
-    fabric: Fabric
+    device: torch.device
+    world_size: int = 1
+    global_rank: int = 0
+    is_global_zero: bool = True
+
+    def barrier(self) -> None:
+        """Nobody to wait for."""
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Gradients of a loss."""
+        loss.backward()
+
+    def to_device(self, module: Module) -> Module:
+        """The same module, its weights on the device."""
+        return module.to(self.device)
+
+    def all_reduce(self, data: Any, reduce_op: str = "sum") -> Any:
+        """What there is, is all."""
+        return data
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A launched Fabric or one process, the engine for its device, and how many images go through a network together."""
+
+    fabric: Fabric | OneProcess
     engine: Engine
     micro_batch: int
 
@@ -64,8 +92,8 @@ def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1, levels
     return Compute(fabric, choose_engine(params.kernel, fabric.device.type, params.precision, levels), params.micro_batch)
 
 
-def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabric:
-    """A launched Fabric on so many devices of so many machines, set to reproducible arithmetic.
+def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabric | OneProcess:
+    """A launched Fabric on so many devices of so many machines, or the one process; set to reproducible arithmetic.
 
     Raises:
         UserError: `compute.device` is cuda and there is none, or too few.
@@ -81,15 +109,19 @@ def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabr
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
-    several = devices * nodes > 1
-    fabric = Fabric(
-        accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp" if several else "auto",
-        precision=PRECISION[params.precision],
-        plugins=None if several else LightningEnvironment(),  # one process, also inside a job of several tasks
-    )  # fmt: skip
-    fabric.launch()
+    fabric: Fabric | OneProcess = OneProcess(torch.device(device, 0) if device == "cuda" else torch.device(device))
+    if devices * nodes > 1:
+        fabric = _launched(device, devices, nodes, params.precision)
     if params.threads or devices > 1:  # after the launch, which sets them too
         torch.set_num_threads(params.threads or max(1, (os.cpu_count() or 1) // devices))
+    return fabric
+
+
+def _launched(device: str, devices: int, nodes: int, precision: str) -> Fabric:
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp", precision=PRECISION[precision])
+    fabric.launch()
     return fabric
 
 
