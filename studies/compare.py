@@ -12,9 +12,8 @@ from typing import Any
 
 from pipeline.analysis.noise import Variation, accuracy_noise, variation
 from pipeline.config import load_params
-from pipeline.reporting.claims.facts import OF_NO_RESULT
-from pipeline.reporting.ledger.alike import same_parameters
-from pipeline.reporting.ledger.entry import load_ledger, load_spreads
+from pipeline.reporting.claims.facts import own_spreads
+from pipeline.reporting.ledger.entry import load_ledger
 from studies.experiments import FOLDERS, as_markdown, experiments, in_one_line, show
 
 COLUMNS = {
@@ -35,7 +34,8 @@ def main() -> None:
     """Print the table."""
     own = _run("HEAD")
     runs = {name: _run(ref) for name, ref in experiments().items()}
-    trainings = _trainings(own[0])
+    # Of trainings it knows what seeds of the committed run say.
+    trainings = variation(own_spreads(own[0], load_ledger(FOLDERS.published), FOLDERS), [])
     print(table(own, runs, trainings), end="")
     if runs:
         print(f"\n~ chance may make this difference of accuracies: test images, {trainings.source}")
@@ -88,12 +88,6 @@ def _run(ref: str) -> Run:
         path.write_text(show(ref, "params.yaml"), encoding="utf-8")
         parameters = load_params(path).model_dump(mode="json")
     return parameters, json.loads(show(ref, "reports/summary.json"))
-
-
-def _trainings(own: dict[str, Any]) -> Variation:
-    """The spread of trainings by the published seeds of the same experiment with the same parameters."""
-    known = any(same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in load_ledger(FOLDERS.published))
-    return variation(load_spreads(FOLDERS.published / str(own["experiment"])) if known else {}, [])
 
 
 if __name__ == "__main__":

@@ -119,11 +119,16 @@ def load_facts(params: Params, folders: Folders) -> Facts:
         UserError: a file is missing or damaged.
     """
     results = load_results(params, folders)
-    ledger, own = load_ledger(folders.published), params.model_dump(mode="json")
-    # A spread is that of an experiment, not of whatever has its name.
-    alike = any(entry.name == params.experiment and same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in ledger)
-    spreads = load_spreads(folders.published / params.experiment) if alike else {}
-    return Facts(results, build_summary(results), spreads, ledger)
+    ledger = load_ledger(folders.published)
+    return Facts(results, build_summary(results), own_spreads(params.model_dump(mode="json"), ledger, folders), ledger)
+
+
+def own_spreads(own: dict[str, Any], ledger: Sequence[Entry], folders: Folders) -> dict[str, Spread]:
+    """The spreads over seeds that belong to recorded parameters: of the published experiment of that name, if it is the same
+    experiment; else none."""
+    name = str(own["experiment"])
+    same = any(entry.name == name and same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in ledger)
+    return load_spreads(folders.published / name) if same else {}
 
 
 def pooled(spreads: Mapping[str, Spread], entries: Sequence[Entry]) -> Variation:

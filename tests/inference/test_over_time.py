@@ -1,0 +1,93 @@
+"""Exits in time: the last step is today's rule, paths never go back, temperatures make confidences likely."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pipeline.base.folders import Folders
+from pipeline.config import load_params
+from pipeline.encoding.poisson import FIXED
+from pipeline.inference.networks import load_exit_blocks
+from pipeline.inference.over_time import (
+    Nodes,
+    all_paths,
+    cheapest,
+    depth_path,
+    fit_temperatures,
+    replay_path,
+    run_nodes,
+)
+from pipeline.inference.stored import stored_votes
+from pipeline.partition.exit_rule import replay
+from pipeline.training.context import Context
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", [0.5, 1.0])
+def test_after_all_steps_it_is_todays_rule(finished_run, threshold):
+    folders = Folders(finished_run)
+    params = load_params(folders.params)
+    context = Context.open(folders, params)
+    blocks, every = load_exit_blocks(context, "bloctrain"), params.encoding.time_steps
+    votes, label = stored_votes(folders, params, "bloctrain", "test")
+    feed, rows, classes = context.evaluation_feed("b1", "test"), np.arange(len(label)), context.manifest.classes
+    nodes = run_nodes(context.compute, blocks, feed, rows, [1, every], classes)
+    confidence = nodes.confidence(np.ones((len(blocks), 2)))
+    path = depth_path(len(blocks), 2)
+    found = replay_path(nodes, confidence, label, path, threshold, np.ones((len(blocks), 2)))
+    wanted = replay(votes, [threshold] * len(votes), classes)
+    assert list(found.left + 1) == list(wanted.exit_block)
+    assert found.accuracy == pytest.approx(float((wanted.prediction == label).mean()))
+    bundle = feed.to_device(feed.read(rows, FIXED), context.compute.device, context.compute.dtype)
+    first = blocks[0].block({key: spikes[:1] for key, spikes in bundle.items()}).logits
+    np.testing.assert_allclose(nodes.sums[0, 0], first, rtol=1e-4, atol=1e-5)
+
+
+def test_paths_go_forward_alone_and_are_all_there():
+    paths = list(all_paths(3, 4))
+    assert len(set(paths)) == len(paths) == 10
+    for path in paths:
+        assert path[0] == (0, 0) and path[-1] == (2, 3)
+        assert all((b, s) < later and later[0] >= b and later[1] >= s for (b, s), later in pairwise(path))
+
+
+def nodes_of(confidence, prediction):
+    """Two blocks, two steps; four images of two classes."""
+    first = np.array(confidence, np.float32)
+    sums = np.stack([np.log(first), np.log(1 - first)], axis=-1)
+    return Nodes(sums, np.array(prediction), np.zeros(first.shape, bool))
+
+
+def test_an_image_leaves_at_the_first_node_that_is_sure_of_it():
+    confidence = [[[0.9, 0.6, 0.6, 0.6], [0.9, 0.9, 0.6, 0.6]], [[0.6] * 4, [0.6, 0.6, 0.9, 0.6]]]
+    nodes = nodes_of(confidence, [[[0] * 4] * 2, [[1] * 4] * 2])
+    cost = np.array([[1.0, 2.0], [3.0, 4.0]])
+    path = ((0, 0), (0, 1), (1, 1))
+    found = replay_path(nodes, nodes.confidence(np.ones((2, 2))), np.array([0, 0, 1, 0]), path, 0.8, cost)
+    assert list(found.left) == [0, 1, 2, 2]
+    assert (found.accuracy, found.cost) == (0.75, (1 + 2 + 4 + 4) / 4)
+
+
+def test_the_cheapest_policy_is_right_often_enough():
+    nodes = nodes_of(np.full((2, 2, 4), 0.7), [[[0, 1, 1, 1], [0, 0, 1, 1]], [[0, 0, 0, 1], [0, 0, 0, 0]]])
+    label, cost = np.zeros(4, int), np.array([[1.0, 2.0], [3.0, 4.0]])
+    confidence = nodes.confidence(np.ones((2, 2)))
+    paths = [((b, s),) for b in (0, 1) for s in (0, 1)]
+    assert [cheapest(nodes, confidence, label, paths, [1.0], cost, at_least).cost for at_least in (0, 0.5, 0.6, 1.0)] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+    assert cheapest(nodes, confidence, label, paths, [1.0], cost, 1.1).accuracy == 1.0
+
+
+def test_temperatures_undo_what_made_a_block_too_sure():
+    random = np.random.default_rng(0)
+    true = random.normal(size=(20000, 3))
+    odds = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
+    label = (odds.cumsum(axis=1) > random.random((20000, 1))).argmax(axis=1)
+    sums = np.stack([true, 4 * true]).astype(np.float32)[None]
+    temperature = fit_temperatures(Nodes(sums, np.zeros((1, 2, 20000), int), np.zeros((1, 2, 20000), bool)), label)
+    assert temperature == pytest.approx(np.array([[1.0, 4.0]]), rel=0.1)
