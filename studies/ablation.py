@@ -40,7 +40,7 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
 }
 """What is changed where an ingredient is taken away, by dotted name. Without normalisation SGD at its rate does not learn, so
 Adam comes with it; compare that row with Adam's."""
-STAGES = (["encode"], ["start"], ["train_block", "b1"], ["forward", "b1"])
+STAGES = (["encode"], ["start"], ["train_block", "b1"], ["forward", "b1"], ["train_hcd", "b1"])
 
 
 def main() -> None:
