@@ -1,6 +1,6 @@
 # The two commands to know: `make repro` and `make test`. Both set up .venv first; only Python 3.11+ and make are needed.
 PYTHON ?= python3
-# TORCH=cpu: on Linux PyTorch without CUDA, a tenth of the download.
+# TORCH=cpu: on Linux PyTorch without CUDA, a fraction of the download.
 TORCH ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED = $(INSTALL) -c constraints.txt $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
