@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
+from pipeline.base.files import read_arrays
 from pipeline.base.folders import Folders
 from pipeline.config import load_params
 from studies.experiments import FOLDERS, as_markdown, in_one_line, require_seeds
@@ -77,7 +77,7 @@ def ablate(folder: Path, own: dict[str, Any], seeds: list[int]) -> pd.DataFrame:
             root = folder / "run"
             shutil.copytree(prepared, root)
             _stages(root, changed(own, {"seed": seed, **changes}), STAGES)
-            outputs = np.load(root / "runs/b1/outputs_test.npz")
+            outputs = read_arrays(root / "runs/b1/outputs_test.npz")
             right = 100 * float((outputs["logits"].argmax(1) == outputs["label"]).mean())
             found[name].append({"accuracy.b1": right})
             print(f"seed {seed}, {name}: {right:.2f} %", flush=True)
