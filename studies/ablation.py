@@ -20,7 +20,7 @@ import yaml
 from pipeline.base.files import read_arrays
 from pipeline.base.folders import Folders
 from pipeline.config import load_params
-from studies.experiments import FOLDERS, as_markdown, in_one_line, require_seeds
+from studies.experiments import in_one_line, require_seeds, write_table
 from studies.variants import compare
 
 WHOLE = "the whole recipe"
@@ -58,12 +58,8 @@ def main() -> None:
     own["training"]["epochs"] = arguments.epochs or own["training"]["epochs"]
     with TemporaryDirectory() as folder:
         table = ablate(Path(folder), own, arguments.seeds)
-    target = FOLDERS.published / params.experiment
-    target.mkdir(parents=True, exist_ok=True)
-    table.to_csv(target / "ablation.csv", index=False, float_format="%.6g", lineterminator="\n")
     made_by = f"Made by `python -m studies.ablation {' '.join(sys.argv[1:])}`: test accuracy of block 1 alone."
-    text = as_markdown(list(table.columns), table.values.tolist())
-    (target / "ablation.md").write_text(f"# {params.experiment}: each ingredient taken away\n\n{made_by}\n\n{text}")
+    text = write_table(params.experiment, "ablation", "each ingredient taken away", made_by, table)
     print(text)
 
 

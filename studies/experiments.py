@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from pipeline.base.errors import UserError
@@ -81,6 +82,16 @@ def as_markdown(columns: list[str], rows: list[list[Any]]) -> str:
     """A Markdown table; floats with four significant digits."""
     cells = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *cells]) + "\n"
+
+
+def write_table(experiment: str, name: str, title: str, made_by: str, table: pd.DataFrame, below: str = "") -> str:
+    """Write <name>.csv and <name>.md of a study into the experiment's folder in the ledger; the Markdown table."""
+    folder = FOLDERS.published / experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    text = as_markdown(list(table.columns), table.values.tolist()) + below
+    (folder / f"{name}.md").write_text(f"# {experiment}: {title}\n\n{made_by}\n\n{text}", encoding="utf-8")
+    return text
 
 
 def _experiments() -> list[str]:

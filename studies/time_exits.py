@@ -34,7 +34,7 @@ from pipeline.inference.over_time import (
     run_nodes,
 )
 from pipeline.training.context import Context
-from studies.experiments import FOLDERS, as_markdown, in_one_line
+from studies.experiments import FOLDERS, in_one_line, write_table
 
 LOSSES = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Points of validation accuracy that a policy may lose."""
@@ -52,14 +52,10 @@ def main() -> None:
     if steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] != every:
         raise UserError(f"--steps {' '.join(map(str, steps))}: they must rise, from 1 on, up to encoding.time_steps {every}")
     table = study(params, steps)
-    folder = FOLDERS.published / params.experiment
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "time_exits.csv", index=False, float_format="%.6g", lineterminator="\n")
     made_by = f"Made by `python -m studies.time_exits --steps {' '.join(map(str, steps))}`."
-    text = as_markdown(list(table.columns), table.values.tolist())
-    (folder / "time_exits.md").write_text(f"# {params.experiment}: exits in depth and time\n\n{made_by}\n\n{text}")
+    text = write_table(params.experiment, "time_exits", "exits in depth and time", made_by, table)
     with plot.style():
-        plot.save(folder, "time_exits", figure(table))
+        plot.save(FOLDERS.published / params.experiment, "time_exits", figure(table))
     print(text)
 
 

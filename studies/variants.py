@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.stats import t
 
 from pipeline.config import load_params
-from studies.experiments import FOLDERS, add_jobs, as_markdown, in_one_line, require_seeds, run_experiments, show
+from studies.experiments import add_jobs, in_one_line, require_seeds, run_experiments, show, write_table
 from studies.seeds import TIMED, flatten
 
 METRICS = ("accuracy.", "efficiency.")
@@ -46,14 +46,9 @@ def main() -> None:
         summary = json.loads(show(refs[_name(experiment, setting, seed)], "reports/summary.json"))
         runs[setting].append(flatten(summary))
     rows = compare({setting: pd.DataFrame(numbers) for setting, numbers in runs.items()})
-    folder = FOLDERS.published / experiment
-    folder.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(folder / f"variants-{arguments.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     seeds = " ".join(map(str, arguments.seeds))
     made_by = f"Made by `python -m studies.variants {arguments.name} {shlex.join(arguments.settings)} --seeds {seeds}`."
-    lines = as_markdown(list(rows.columns), rows.values.tolist())
-    text = f"{lines}\n{by_chance(rows)}\n"
-    (folder / f"variants-{arguments.name}.md").write_text(f"# {experiment}: {arguments.name}\n\n{made_by}\n\n{text}")
+    text = write_table(experiment, f"variants-{arguments.name}", arguments.name, made_by, rows, f"\n{by_chance(rows)}\n")
     print(text)
 
 

@@ -34,6 +34,9 @@ def clone(folder: Path) -> Path:
     """A clone of the last commit, set up without an installation."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     (folder / ".venv").symlink_to(Path(sys.prefix))
+    exclude = folder / ".git/info/exclude"  # the link, which the pattern for a folder leaves to git
+    exclude.parent.mkdir(exist_ok=True)
+    exclude.write_text(".venv\n", encoding="utf-8")
     for name in ("pyproject.toml", "constraints.txt"):
         os.utime(folder / name, (0, 0))  # older than .venv/.done: nothing to install
     (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {ROOT / '.dvc/cache'}\n", encoding="utf-8")

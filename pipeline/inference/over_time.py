@@ -4,7 +4,7 @@ After t steps of its first b blocks an image stands at the node (b, t): the logi
 3, but as they are after t steps. A path is a row of nodes that never goes back in depth or time. An image leaves at the first
 node of its path whose confidence reaches a threshold, or where the hard class detector ends it (after all steps alone, for which
 it was calibrated). Confidences are softmax probabilities at a temperature per node (Guo et al. 2017, arXiv:1706.04599), fitted to
-validation images. Today's rule is the path through every block after all steps.
+validation images. Algorithm 3 itself is the path through every block after all steps.
 """
 
 from collections.abc import Iterator, Sequence
