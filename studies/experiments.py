@@ -89,7 +89,7 @@ def write_table(experiment: str, name: str, title: str, made_by: str, table: pd.
     folder = FOLDERS.published / experiment
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    text = as_markdown(list(table.columns), table.values.tolist()) + below
+    text = as_markdown(list(table.columns), table.astype(object).where(table.notna(), "").values.tolist()) + below
     (folder / f"{name}.md").write_text(f"# {experiment}: {title}\n\n{made_by}\n\n{text}", encoding="utf-8")
     return text
 

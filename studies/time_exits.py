@@ -5,10 +5,16 @@ each family (depth, depth and time, time in the end-to-end network) the cheapest
 points of validation accuracy against all blocks and steps; it is then replayed on the test images. The end-to-end network has
 learned from the validation images, so its choice is too bold. Writes time_exits.csv, .md, .png and .svg into
 reports/published/<experiment>/. Operations are counted as in docs/assumptions.md, over those of end to end.
+
+Policies that may lose half a point are also run for real on a sample of test images, in turns with the end-to-end network at its
+fastest engine: how many times faster they are, with one image and with 64 at a time, and on how many images the runner leaves
+where the replay says.
 """
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +26,11 @@ from pipeline.base.errors import UserError
 from pipeline.config import load_params
 from pipeline.config.experiment import Params
 from pipeline.data.prepared import load_prepared
-from pipeline.inference.networks import load_exit_blocks
+from pipeline.encoding.poisson import FIXED
+from pipeline.inference.infer_stage import sample_rows
+from pipeline.inference.latency import measure_alternating, speedups
+from pipeline.inference.networks import load_end_to_end, load_exit_blocks
 from pipeline.inference.over_time import (
-    NEVER,
-    Node,
     Nodes,
     Outcome,
     all_paths,
@@ -33,11 +40,20 @@ from pipeline.inference.over_time import (
     replay_path,
     run_nodes,
 )
+from pipeline.inference.time_runner import NEVER, Node, Policy, TimeRunner
+from pipeline.network.block import Block
 from pipeline.training.context import Context
+from pipeline.training.device import Compute
+from pipeline.training.feed import Feed
+from pipeline.training.forward import run_chunk
 from studies.experiments import FOLDERS, in_one_line, write_table
 
 LOSSES = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Points of validation accuracy that a policy may lose."""
+TIMED = 0.5
+"""The loss whose policies are run for real."""
+BATCHES = (1, 64)
+"""Images at a time."""
 THRESHOLDS = [*np.linspace(0.3, 0.85, 12), *(1 - np.geomspace(0.1, 1e-6, 26)), 1.0]
 
 
@@ -64,6 +80,7 @@ class Split:
     """One network on one split: its nodes, calibrated confidences and labels."""
 
     nodes: Nodes
+    temperature: np.ndarray
     confidence: np.ndarray
     label: np.ndarray
 
@@ -76,6 +93,7 @@ def study(params: Params, steps: list[int]) -> pd.DataFrame:
     """A row per family of policies and loss."""
     context = Context.open(FOLDERS, params)
     cost = NetworkCost.of_run(FOLDERS, params, params.encoding.time_steps * params.neuron.levels, context.manifest)
+    beside = "end_to_end" in params.baselines.trained
     rows: list[dict[str, Any]] = []
     for method in ("bloctrain", "end_to_end"):
         if method not in ("bloctrain", *params.baselines.trained):
@@ -97,8 +115,42 @@ def study(params: Params, steps: list[int]) -> pd.DataFrame:
                     "goes deeper after": " ".join(map(str, turns)) or "-",
                     "steps on average": float(np.array(steps)[left[:, 1]].mean()),
                     "blocks on average": 1 + float(left[:, 0].mean()),
+                    **(timed(context, params, method, steps, chosen, test) if loss == TIMED and beside else {}),
                 })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def timed(context: Context, params: Params, method: str, steps: list[int], chosen: Outcome, test: Split) -> dict[str, Any]:
+    """Speed over end to end by images at a time, and the share of images that leave where the replay says. Slices end at the
+    steps that the path stops at."""
+    classes = context.manifest.classes
+    blocks, whole = load_exit_blocks(context, method), load_end_to_end(context, params.deepest)
+    stops = sorted({s for _, s in chosen.path})
+    path = tuple((b, stops.index(s)) for b, s in chosen.path)
+    policy = Policy(path, chosen.threshold, test.temperature[:, stops])
+    rows = sample_rows(len(test.label), params.inference.sample_images)
+    feed = context.evaluation_feed(next(iter(params.blocks)), "test")
+    found: dict[str, Any] = {}
+    for batch in BATCHES:
+        compute = replace(context.compute, micro_batch=batch)
+        runner = TimeRunner(compute, blocks, [steps[s] for s in stops], policy, classes)
+        contenders: dict[str, Callable[[], object]] = {
+            "own": partial(runner.run, feed, rows),
+            "end_to_end": partial(run_whole, compute, whole, feed, rows),
+        }
+        seconds = measure_alternating(contenders, params.inference.latency_repeats)
+        found[f"times faster than end to end, {batch} at a time"] = speedups(seconds, "end_to_end")["own"]
+    left = test.replay(chosen.path, chosen.threshold, np.ones(test.temperature.shape)).left
+    found["leave where the replay says (%)"] = 100 * float((runner.left == left[rows]).mean())
+    return found
+
+
+def run_whole(compute: Compute, network: Block, feed: Feed, rows: np.ndarray) -> None:
+    """All blocks and steps on every row."""
+    for start in range(0, len(rows), compute.micro_batch):
+        part = rows[start : start + compute.micro_batch]
+        bundle = feed.to_device(feed.read(part, FIXED), compute.device, compute.dtype)
+        run_chunk(compute, network, bundle, len(part)).logits.cpu()
 
 
 def _families(method: str, blocks: int, steps: int) -> dict[str, list[tuple[Node, ...]]]:
@@ -116,7 +168,7 @@ def _splits(context: Context, method: str, steps: list[int]) -> list[Split]:
         feed = context.evaluation_feed(next(iter(context.params.blocks)), split)
         nodes = run_nodes(context.compute, blocks, feed, np.arange(len(label)), steps, context.manifest.classes)
         temperature = fit_temperatures(nodes, label) if temperature is None else temperature
-        found.append(Split(nodes, nodes.confidence(temperature), label))
+        found.append(Split(nodes, temperature, nodes.confidence(temperature), label))
     return found
 
 

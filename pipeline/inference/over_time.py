@@ -18,18 +18,13 @@ from scipy.special import log_softmax
 
 from pipeline.encoding.poisson import FIXED
 from pipeline.inference.networks import ExitBlock
-from pipeline.network.block import Block, features
-from pipeline.partition.exit_rule import exit_rule, softmax
+from pipeline.inference.time_runner import Images, Node, filled_up
+from pipeline.partition.exit_rule import softmax
 from pipeline.training.device import Compute
 from pipeline.training.feed import Feed
 
-NEVER = 1.0
-"""A confidence threshold at which an image leaves only where its probability rounds to 1."""
 TEMPERATURES = (-2.0, 3.0)
 """Bounds of the logarithm of a temperature."""
-
-Node = tuple[int, int]
-"""Position of a block, and of one of the chosen numbers of steps."""
 
 
 @dataclass(frozen=True)
@@ -54,38 +49,23 @@ class Nodes:
 def run_nodes(
     compute: Compute, blocks: list[ExitBlock], feed: Feed, rows: np.ndarray, steps: Sequence[int], classes: int
 ) -> Nodes:
-    """Run all blocks on `rows` and look at them after each of `steps` (rising, up to all)."""
+    """Run all blocks on `rows`, slice by slice, and look at them after each of `steps` (rising, up to all)."""
     shape = (len(blocks), len(steps), len(rows))
     found = Nodes(np.full((*shape, classes), -np.inf, np.float32), np.zeros(shape, np.int64), np.zeros(shape, bool))
     for start in range(0, len(rows), compute.micro_batch):
         part = slice(start, min(start + compute.micro_batch, len(rows)))
+        count = part.stop - start
         with torch.no_grad(), compute.autocast():
             bundle = feed.to_device(feed.read(rows[part], FIXED), compute.device, compute.dtype)
-            running = np.zeros((len(steps), part.stop - start, classes), np.float32)
-            for b, here in enumerate(blocks):
-                bundle = bundle | here.block.trunk.outputs(bundle)
-                for s, (logits, hcd) in enumerate(_after(here.block, bundle[here.block.trunk.plans[-1].key], steps)):
-                    hard = hcd if s == len(steps) - 1 else None
-                    decision = exit_rule(running[s], here.vote.on(logits, hard), NEVER, last=False)
-                    known = here.vote.classes
-                    found.sums[b, s, part][:, known] = running[s][:, known]
-                    found.prediction[b, s, part] = decision.prediction
-                    found.ends[b, s, part] = decision.leaves if hard is not None else False
+            images = filled_up(Images.start(bundle, steps, len(blocks)), count, compute)
+            for s in range(len(steps)):
+                for b in range(len(blocks)):
+                    images.advance(blocks, (b, s))
+                    looked = images.look(blocks, (b, s), s == len(steps) - 1, classes)
+                    for kept, new in zip((found.sums, found.prediction, found.ends), looked, strict=True):
+                        kept[b, s, part] = new[:count]
+                images.forget(blocks)
     return found
-
-
-def _after(block: Block, spikes: torch.Tensor, steps: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Logits float32 `[n, K]` and HCD logits `[n]` of a trunk's output `[T, n, C, H, W]` after each of `steps`."""
-    for layer in block.head:
-        spikes = layer([spikes])
-    flat = features(spikes, block.readout_pool)
-    if block.hidden is not None:
-        flat = block.hidden(flat)
-    with torch.autocast(spikes.device.type, enabled=False):
-        for count in steps:
-            summary = block.engine.readout(flat[:count], block.leak)
-            hcd = None if block.hcd is None else (summary @ block.hcd).cpu().numpy()
-            yield (summary @ block.readout.T).cpu().numpy(), hcd
 
 
 def fit_temperatures(nodes: Nodes, label: np.ndarray) -> np.ndarray:

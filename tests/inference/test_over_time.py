@@ -1,5 +1,6 @@
 """Exits in time: the last step is today's rule, paths never go back, temperatures make confidences likely."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 from pipeline.base.folders import Folders
 from pipeline.config import load_params
+from pipeline.data.prepared import load_prepared
 from pipeline.encoding.poisson import FIXED
+from pipeline.inference.infer_stage import sample_rows
 from pipeline.inference.networks import load_exit_blocks
 from pipeline.inference.over_time import (
     Nodes,
@@ -19,6 +22,7 @@ from pipeline.inference.over_time import (
     run_nodes,
 )
 from pipeline.inference.stored import stored_votes
+from pipeline.inference.time_runner import Policy, TimeRunner
 from pipeline.partition.exit_rule import replay
 from pipeline.training.context import Context
 
@@ -42,6 +46,36 @@ def test_after_all_steps_it_is_todays_rule(finished_run, threshold):
     bundle = feed.to_device(feed.read(rows, FIXED), context.compute.device, context.compute.dtype)
     first = blocks[0].block({key: spikes[:1] for key, spikes in bundle.items()}).logits
     np.testing.assert_allclose(nodes.sums[0, 0], first, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [1, 7])
+@pytest.mark.parametrize("turns", [(0, 0), (1, 2), (2, 2)])
+def test_the_runner_does_what_the_replay_says(finished_run, turns, chunk):
+    folders = Folders(finished_run)
+    params = load_params(folders.params)
+    context = Context.open(folders, params)
+    compute = dataclasses.replace(context.compute, micro_batch=chunk)
+    blocks, every = load_exit_blocks(context, "bloctrain"), params.encoding.time_steps
+    steps = [1, every // 2, every]
+    path = next(path for path in all_paths(len(blocks), 3) if last_of_each(path) == turns[: len(blocks) - 1])
+    images = len(load_prepared(folders.prepared, "test").label)
+    feed, rows, classes = context.evaluation_feed("b1", "test"), sample_rows(images, 23), context.manifest.classes
+    nodes = run_nodes(compute, blocks, feed, rows, steps, classes)
+    temperature = np.full((len(blocks), 3), 1.5)
+    confidence = nodes.confidence(temperature)
+    threshold = float(np.median(np.max([confidence[node] for node in path[:-1]], axis=0)))
+    wanted = replay_path(nodes, confidence, np.zeros(len(rows), int), path, threshold, np.ones((len(blocks), 3)))
+    left, prediction = TimeRunner(compute, blocks, steps, Policy(path, threshold, temperature), classes).run(feed, rows)
+    b, s = np.array(path)[left].T
+    assert len(set(left)) > 1
+    assert list(left) == list(wanted.left)
+    assert list(prediction) == list(nodes.prediction[b, s, np.arange(23)])
+
+
+def last_of_each(path):
+    """The step at which each block but the last is left for the next."""
+    return tuple(max(s for b, s in path if b == block) for block in range(path[-1][0]))
 
 
 def test_paths_go_forward_alone_and_are_all_there():

@@ -1,0 +1,62 @@
+"""The scan of a slice of time steps: compiled on CPUs where it can be, in torch operations elsewhere: the same spikes."""
+
+import ctypes
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.neuron.fused.library import COUNT, POINTER, REAL, KernelsUnavailable, build
+from pipeline.neuron.fused.scans import SUFFIX
+from pipeline.neuron.lif import LIF
+
+SIGNATURES: dict[str, list[Any]] = {"lif_slice": [POINTER] * 3 + [COUNT, COUNT, REAL, REAL, ctypes.c_int]}
+
+
+@functools.cache
+def load_slices() -> ctypes.CDLL | None:
+    """The compiled scan; none where it cannot be built."""
+    try:
+        return build(Path(__file__).with_name("kernels.cpp"), SIGNATURES)
+    except KernelsUnavailable:
+        return None
+
+
+def lif_slice(current: Tensor, neuron: LIF, potential: Tensor) -> Tensor:
+    """Spikes `[t, B, ...]` (counts, of neurons of several levels) of `current` `[t, B, ...]`, and `potential` float32 `[B, ...]`,
+    laid out in memory as a step of `current` is, brought up to date in place."""
+    library = load_slices() if current.device.type == "cpu" and neuron.levels == 1 and current.dtype in SUFFIX else None
+    if library is None or not _dense(current) or potential.stride() != current[0].stride():
+        return lif_slice_in_torch(current, neuron, potential)
+    spikes = torch.empty_like(current)
+    function = getattr(library, f"lif_slice_{SUFFIX[current.dtype]}")
+    pointers = current.data_ptr(), spikes.data_ptr(), potential.data_ptr()
+    function(*pointers, len(current), potential.numel(), neuron.leak, neuron.threshold, neuron.delay)
+    return spikes
+
+
+def _dense(current: Tensor) -> bool:
+    """Whether it has no gaps in memory and its steps lie one after the other."""
+    return current.stride() == torch.empty_like(current).stride() and current.stride(0) == current[0].numel()
+
+
+def lif_slice_in_torch(current: Tensor, neuron: LIF, potential: Tensor) -> Tensor:
+    """The readable way. A potential says by itself what it emitted."""
+    spikes = torch.empty_like(current)
+    spike = _emitted(potential, neuron)
+    for t, arriving in enumerate(current):
+        if neuron.delay:
+            spikes[t] = spike
+        potential.mul_(neuron.leak).add_(arriving).sub_(neuron.threshold * spike)
+        spike = _emitted(potential, neuron)
+        if not neuron.delay:
+            spikes[t] = spike
+    return spikes
+
+
+def _emitted(potential: Tensor, neuron: LIF) -> Tensor:
+    if neuron.levels == 1:
+        return (potential >= neuron.threshold).to(potential.dtype)
+    return (potential / neuron.threshold + 0.5).floor_().clamp_(0, neuron.levels)

@@ -1,0 +1,78 @@
+"""Blocks that run some time steps at a time, from the potentials that the steps before left.
+
+Whole spike trains need no state between steps: engines keep it in registers. Here it is carried in tensors, one per layer, so
+that an image can stop after any step, wait, and go on. Synapses are dense operations, on any device.
+"""
+
+import torch
+from torch import Tensor
+
+from pipeline.engine.contract import Synapse
+from pipeline.engine.synapses import currents
+from pipeline.inference.carried.scan import lif_slice
+from pipeline.network.block import Block, features
+from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
+from pipeline.network.plan import LayerPlan
+from pipeline.network.walk import Bundle
+from pipeline.neuron.lif import LIF
+from pipeline.neuron.pool import average
+from pipeline.neuron.readout import leaky_sum
+
+Carry = dict[str, Tensor]
+"""Membrane potentials float32 `[B, ...]` by the name of the layer; none before the first step, where they are 0."""
+READOUT = "readout"
+
+
+def run_slice(block: Block, bundle: Bundle, carry: Carry) -> Tensor:
+    """Spikes `[t, B, C, H, W]` of the trunk of `block` in the next t steps, whose inputs are `bundle`; `carry` is updated."""
+    trunk = block.trunk
+
+    def call(plan: LayerPlan, inputs: list[Tensor]) -> Tensor:
+        return _layer(trunk.layers[plan.name], inputs, carry, plan.name)
+
+    spikes = trunk.outputs(bundle, call)[trunk.plans[-1].key]
+    emitted = spikes
+    for number, layer in enumerate(block.head):
+        emitted = _layer(layer, [emitted], carry, f"head {number}")
+    flat = features(emitted, block.readout_pool)
+    if block.hidden is not None:
+        flat = _layer(block.hidden, [flat], carry, "hidden")
+    total = leaky_sum(flat, block.leak)
+    carry[READOUT] = total + block.leak ** len(flat) * carry[READOUT] if READOUT in carry else total
+    return spikes
+
+
+def summarised(block: Block, carry: Carry) -> tuple[Tensor, Tensor | None]:
+    """Logits float32 `[B, K]` and, where the block has a detector, HCD logits `[B]`, after the steps so far."""
+    with torch.autocast(carry[READOUT].device.type, enabled=False):
+        summary = carry[READOUT]
+        return summary @ block.readout.T, None if block.hcd is None else summary @ block.hcd
+
+
+def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
+    match layer:
+        case SpikingMaxPool():
+            pooled: Tensor = layer(inputs)
+            return pooled
+        case SpikingPool():
+            mean = average(inputs[0], layer.plan.main.stride)
+            neuron = LIF(1.0, layer.neuron.threshold, layer.neuron.damping, layer.neuron.delay)
+            return _fire(mean, neuron, carry, name).to(inputs[0].dtype)
+        case SpikingLinear():
+            return _fire(currents([Synapse(inputs[0], layer.weight)]), layer.neuron, carry, name)
+        case SpikingConv():
+            current = layer.current(inputs)
+            if layer.norm is not None:
+                current = layer.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2])
+            return _fire(current, layer.neuron, carry, name)
+    raise TypeError(f"layer {name}: {type(layer).__name__} cannot stop between steps")
+
+
+def _fire(current: Tensor, neuron: LIF, carry: Carry, name: str) -> Tensor:
+    """Spikes of `current` `[t, B, ...]`, from the potentials carried."""
+    before = carry.get(name)
+    potential = torch.zeros_like(current[0], dtype=torch.float32)  # in the memory layout of the currents
+    if before is not None:
+        potential.copy_(before)
+    carry[name] = potential
+    return lif_slice(current, neuron, potential)
