@@ -6,8 +6,8 @@ points of validation accuracy against all blocks and steps; it is then replayed 
 learned from the validation images, so its choice is too bold. Writes time_exits.csv, .md, .png and .svg into
 reports/published/<experiment>/. Operations are counted as in docs/assumptions.md, over those of end to end.
 
-Policies that may lose half a point are also run for real on a sample of test images, in turns with the end-to-end network at its
-fastest engine: how many times faster they are, with one image and with 64 at a time, and on how many images the runner leaves
+Policies that may lose half a point are also run for real on a sample of test images, in turns with the end-to-end network on the
+engine in force: how many times faster they are, with one image and with 64 at a time, and on how many images the runner leaves
 where the replay says.
 """
 

@@ -110,7 +110,8 @@ class Policy:
 
 
 class TimeRunner:
-    """Inference of one network by a policy; slices end after each of `steps`."""
+    """Inference of one network by a policy; slices end after each of `steps`, rising up to all. The path must end at the last
+    block and the last step, so that every image leaves."""
 
     def __init__(self, compute: Compute, blocks: list[ExitBlock], steps: Sequence[int], policy: Policy, classes: int):
         self.compute, self.blocks, self.steps, self.policy, self.classes = compute, blocks, steps, policy, classes

@@ -1,4 +1,7 @@
-"""The scan of a slice of time steps: compiled on CPUs where it can be, in torch operations elsewhere: the same spikes."""
+"""Equation 1 over a slice of time steps, from carried potentials: compiled on CPUs where it can be, in torch operations elsewhere.
+
+Both give the same spikes.
+"""
 
 import ctypes
 import functools
