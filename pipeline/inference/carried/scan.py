@@ -1,4 +1,4 @@
-"""Equation 1 over a slice of time steps, from carried potentials: compiled on CPUs where it can be, in torch operations elsewhere.
+"""Equation 1 over a slice of steps, from carried potentials: compiled on CPUs where it can be, in torch operations elsewhere.
 
 Both give the same spikes.
 """
