@@ -11,11 +11,13 @@ from pipeline.engine.contract import Engine
 from pipeline.engine.dense_type import dense_type
 from pipeline.engine.event_driven import EventEngine
 from pipeline.engine.events.synapses import load_events
+from pipeline.engine.integer import IntegerEngine
 from pipeline.engine.lean import LeanEngine
 from pipeline.engine.reference import ReferenceEngine
 from pipeline.neuron import scans
 from pipeline.neuron.fused import scans as fused_scans
 from pipeline.neuron.fused.library import KernelsUnavailable, load_library
+from pipeline.neuron.normalised.scan import load_normalised
 from pipeline.neuron.triton import trouble as triton_trouble
 
 Kernel = Literal["auto", "reference", "lean", "fused", "events", "triton"]
@@ -29,7 +31,7 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32", levels: in
 
     `auto` takes compiled kernels on CPUs, in bf16 with event-driven synapses; in float32 it keeps the order of the
     reference's sums. Layers that the event-driven kernels do not `suit` have dense synapses. On GPUs it takes Triton's kernels.
-    Neurons of several `levels` are computed by torch operations.
+    Neurons of several `levels` have compiled kernels on CPUs and are computed by torch operations elsewhere.
 
     Raises:
         UserError: an engine was asked for where it cannot be had.
@@ -43,7 +45,7 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32", levels: in
                 f"params.yaml: compute.kernel is {kernel}, whose neurons fire once a step, but neuron.levels is {levels}; use "
                 "kernel: auto"
             )
-        return ReferenceEngine(device, dtype, f"neurons: up to {levels} spikes a step, in torch operations")
+        return _of_several_levels(device, dtype, levels)
     if kernel == "lean":
         return LeanEngine("lean", scans, device, dtype, "neurons: lean scans in torch operations (compute.kernel: lean)")
     if kernel == "triton" or (kernel == "auto" and device == "cuda"):
@@ -65,6 +67,14 @@ def choose_engine(kernel: Kernel, device: str, precision: str = "32", levels: in
     wide = dtype if dtype == torch.float32 else dense_type()
     why = "" if wide == dtype else ", gradients of inputs in float32, which is faster here"
     return EventEngine(fused_scans, dtype, f"neurons: compiled kernels; spikes drive the synapses{why}", wide)
+
+
+def _of_several_levels(device: str, dtype: torch.dtype, levels: int) -> Engine:
+    """Compiled neurons on CPUs, torch operations elsewhere."""
+    why = _trouble(load_normalised) if device == "cpu" else "compiled kernels are for CPUs"
+    if why:
+        return ReferenceEngine(device, dtype, f"neurons: up to {levels} spikes a step, in torch operations ({why})")
+    return IntegerEngine(dtype, levels)
 
 
 def _on_gpu(kernel: Kernel, device: str, dtype: torch.dtype) -> Engine:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.neuron.lif import LIF
 
@@ -48,8 +48,16 @@ class Engine(Protocol):
         """
         ...
 
+    def currents(self, synapses: Sequence[Synapse]) -> Tensor:
+        """The summed current `[T, B, ...]` of all synapses, whose inputs may be of any kind."""
+        ...
+
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
-        """Spikes `[T, ...]` of LIF neurons that receive `current` `[T, ...]`: for what stands between synapses and neurons."""
+        """Spikes `[T, ...]` of LIF neurons that receive `current` `[T, ...]`."""
+        ...
+
+    def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:
+        """Spikes `[T, B, C, H, W]` of neurons that receive `current` normalised per channel, over time, images and places."""
         ...
 
     def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:

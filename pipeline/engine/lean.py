@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.engine import synapses as dense
 from pipeline.engine.contract import Synapse
@@ -30,9 +30,17 @@ class LeanEngine:
         fired = _LeanSynapses.apply((*setup, neuron, self.scans, recording(flat)), *flat)
         return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
 
+    def currents(self, synapses: Sequence[Synapse]) -> Tensor:
+        """See `Engine.currents`."""
+        return dense.currents(synapses)
+
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
         """See `Engine.fire`."""
         return _LeanNeurons.apply(current, neuron, self.scans, recording([current]))
+
+    def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:
+        """See `Engine.fire_normalised`."""
+        return self.fire(dense.normalised(current, norm), neuron)
 
     def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
         """See `Engine.pool`."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.engine.contract import Synapse
-from pipeline.engine.synapses import check, currents
+from pipeline.engine.synapses import check, currents, normalised
 from pipeline.neuron.integer import integer_lif
 from pipeline.neuron.lif import LIF, lif
 from pipeline.neuron.pool import pool_and_fire
@@ -26,12 +26,20 @@ class ReferenceEngine:
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`."""
         check(synapses, self.name, self.device, ("spikes", "signed", "analog"))
-        fired = self.fire(currents(synapses), neuron)
+        fired = self.fire(self.currents(synapses), neuron)
         return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
+
+    def currents(self, synapses: Sequence[Synapse]) -> Tensor:
+        """See `Engine.currents`."""
+        return currents(synapses)
 
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
         """See `Engine.fire`."""
         return lif(current, neuron) if neuron.levels == 1 else integer_lif(current, neuron)
+
+    def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:
+        """See `Engine.fire_normalised`."""
+        return self.fire(normalised(current, norm), neuron)
 
     def pool(self, spikes: Tensor, size: int, threshold: float, delay: int) -> Tensor:
         """See `Engine.pool`."""

@@ -1,13 +1,16 @@
 """Synapses as dense operations, which most engines share: time folded into the batch, a convolution or a matrix product."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from pipeline.base.errors import UserError
 from pipeline.engine.contract import InputKind, Synapse
+
+Convolve = Callable[[Tensor, Tensor, int], Tensor]
+"""The current `[N, C', H', W']` of inputs `[N, C, H, W]` through a weight, at a stride."""
 
 
 def check(synapses: Sequence[Synapse], engine: str, device: str, kinds: Sequence[InputKind]) -> None:
@@ -29,23 +32,32 @@ def check(synapses: Sequence[Synapse], engine: str, device: str, kinds: Sequence
             )
 
 
-def currents(synapses: Sequence[Synapse]) -> Tensor:
-    """The summed current `[T, B, ...]` of all synapses by plain differentiable operations; inputs of any kind."""
+def convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The current `[N, C', H', W']` of inputs `[N, C, H, W]`, in their dtype."""
+    return conv2d(x, weight.to(x.dtype), stride=stride, padding=weight.shape[2] // 2)
+
+
+def currents(synapses: Sequence[Synapse], convolve: Convolve = convolution) -> Tensor:
+    """The summed current `[T, B, ...]` of all synapses by differentiable operations; inputs of any kind."""
     found: Tensor | None = None
     for given, weight, stride, _ in synapses:
         same = len(given) > 1 and given.stride(0) == 0  # one step in memory stands for all
         spikes = given[:1] if same else given
-        weight = weight.to(spikes.dtype)
         if weight.dim() == 2:
-            current = torch.nn.functional.linear(spikes, weight)
+            current = torch.nn.functional.linear(spikes, weight.to(spikes.dtype))
         else:
-            folded = conv2d(spikes.flatten(0, 1), weight, stride=stride, padding=weight.shape[2] // 2)
-            current = folded.unflatten(0, spikes.shape[:2])
+            current = convolve(spikes.flatten(0, 1), weight, stride).unflatten(0, spikes.shape[:2])
         current = _repeated(current, len(given)) if same else current
         found = current if found is None else found + current
     if found is None:
         raise ValueError("a layer without synapses")
     return found
+
+
+def normalised(current: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """The current `[T, B, C, H, W]` normalised per channel, over time, images and places."""
+    found: Tensor = norm(current.flatten(0, 1))
+    return found.unflatten(0, current.shape[:2])
 
 
 def _repeated(current: Tensor, steps: int) -> Tensor:
@@ -62,8 +74,7 @@ def fold(spikes: Tensor) -> Tensor:
 
 def forward(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """The current `[T * B, ...]` of a folded input, in its dtype."""
-    weight = weight.to(x.dtype)
-    return x @ weight.T if weight.dim() == 2 else conv2d(x, weight, stride=stride, padding=weight.shape[2] // 2)
+    return x @ weight.to(x.dtype).T if weight.dim() == 2 else convolution(x, weight, stride)
 
 
 def backward(

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from pipeline.engine.contract import Engine, Synapse
-from pipeline.engine.synapses import currents
 from pipeline.network.plan import LayerPlan
 from pipeline.neuron.lif import LIF
 
@@ -26,7 +25,13 @@ class SpikingConv(nn.Module):
     """Convolutions of all inputs, summed, into LIF neurons. The parameter of each input has the name that the plan gives it."""
 
     def __init__(
-        self, plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, engine: Engine, norm: nn.Module | None = None
+        self,
+        plan: LayerPlan,
+        neuron: LIF,
+        gain: float,
+        generator: torch.Generator,
+        engine: Engine,
+        norm: nn.BatchNorm2d | None = None,
     ):
         super().__init__()
         self.plan, self.neuron, self.engine, self.norm = plan, neuron, engine, norm
@@ -40,13 +45,13 @@ class SpikingConv(nn.Module):
         if self.norm is None and not self._analog:
             return self.engine.spikes(self._synapses(inputs), self.neuron, pool)
         current = self.current(inputs)
-        if self.norm is not None:
-            current = self.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2])
-        return self.engine.fire(current, self.neuron)
+        if self.norm is None:
+            return self.engine.fire(current, self.neuron)
+        return self.engine.fire_normalised(current, self.norm, self.neuron)
 
     def current(self, inputs: Sequence[Tensor]) -> Tensor:
         """The summed input current `[T, B, C', H', W']` of the neurons."""
-        return currents(self._synapses(inputs))
+        return self.engine.currents(self._synapses(inputs))
 
     @property
     def _analog(self) -> bool:
@@ -108,5 +113,5 @@ class SpikingLinear(nn.Module):
         """
         neuron = replace(self.neuron, threshold=self.neuron.threshold * kept, damping=self.neuron.damping / kept)
         if self.plan.main.kind == "analog":
-            return self.engine.fire(currents([Synapse(spikes, self.weight)]), neuron)
+            return self.engine.fire(self.engine.currents([Synapse(spikes, self.weight)]), neuron)
         return self.engine.spikes([Synapse(spikes, self.weight)], neuron)

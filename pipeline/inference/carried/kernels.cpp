@@ -4,25 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
+
+#include "../../neuron/fused/numbers.hpp"
 
 namespace {
 
 constexpr int64_t STRIP = 512;  // neurons at a time: their potentials stay in the first-level cache
-
-struct bfloat16 {
-    uint16_t bits;
-};
-
-inline float widen(float x) { return x; }
-inline float widen(bfloat16 x) {
-    const uint32_t wide = uint32_t(x.bits) << 16;
-    float value;
-    std::memcpy(&value, &wide, 4);
-    return value;
-}
-inline void narrow(float spike, float& out) { out = spike; }
-inline void narrow(float spike, bfloat16& out) { out.bits = spike != 0.0f ? 0x3f80 : 0; }
 
 // One step of `n` neurons; `s` says which fired. DELAY is compile-time so that the loop has no branches and becomes vectors.
 template <bool DELAY, typename X>

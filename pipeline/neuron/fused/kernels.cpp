@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "levels.hpp"
+#include "numbers.hpp"
 
 namespace {
 
@@ -20,24 +21,6 @@ constexpr int64_t STRIP = 512;  // neurons at a time: their state stays in the f
 constexpr int64_t LANES = 16;  // floats in a 512-bit vector
 constexpr std::true_type yes{};
 constexpr std::false_type no{};
-
-struct bfloat16 {
-    uint16_t bits;
-};
-
-inline float widen(float x) { return x; }
-inline float widen(bfloat16 x) {
-    const uint32_t wide = uint32_t(x.bits) << 16;
-    float value;
-    std::memcpy(&value, &wide, 4);
-    return value;
-}
-inline void narrow(float value, float& out) { out = value; }
-inline void narrow(float value, bfloat16& out) {  // round to nearest even; finite values only
-    uint32_t wide;
-    std::memcpy(&wide, &value, 4);
-    out.bits = uint16_t((wide + 0x7fff + ((wide >> 16) & 1)) >> 16);
-}
 
 // What backward needs of a potential: itself in float mode, the surrogate's triangle as a level in bfloat16 mode.
 inline void keep(float u, float v, float& out) { out = u; }

@@ -1,0 +1,1 @@
+"""Batch normalisation and integer neurons in one compiled function."""
