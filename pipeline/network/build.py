@@ -40,17 +40,17 @@ def spiking_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Ge
     return SpikingConv(plan, neuron, gain, generator, engine)
 
 
-def normalised_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, engine: Engine) -> nn.Module:
-    """`MakeLayer` of networks with `network.norm: batch`: currents in units of the threshold (tdBN with alpha 1)."""
-    layer = spiking_layer(plan, neuron, gain, generator, engine)
-    if isinstance(layer, SpikingConv):
-        layer.norm = nn.BatchNorm2d(plan.outputs[0])
-        nn.init.constant_(layer.norm.weight, neuron.threshold)
-    return layer
+def layer_maker(network: NetworkParams) -> MakeLayer:
+    """`MakeLayer` by `network.norm`. batch: currents of scale alpha in units of the threshold (tdBN)."""
 
+    def normalised_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Generator, engine: Engine) -> nn.Module:
+        layer = spiking_layer(plan, neuron, gain, generator, engine)
+        if isinstance(layer, SpikingConv):
+            layer.norm = nn.BatchNorm2d(plan.outputs[0])
+            nn.init.constant_(layer.norm.weight, network.norm_scale * neuron.threshold)
+        return layer
 
-LAYERS: dict[str, MakeLayer] = {"none": spiking_layer, "batch": normalised_layer}
-"""By `network.norm`."""
+    return normalised_layer if network.norm == "batch" else spiking_layer
 
 
 def build_trunk(
@@ -74,7 +74,7 @@ def build_block(
     """
     generator = _generator(sections, purpose)
     plans = plan_blocks(sections, image, kind)
-    plan, make = plans[keys[-1]], make_layer or LAYERS[sections.network.norm]
+    plan, make = plans[keys[-1]], make_layer or layer_maker(sections.network)
     trunk = _trunk(sections, [plans[key] for key in keys], generator, engine, make_layer)
     hidden = None
     if plan.hidden:
@@ -99,6 +99,6 @@ def _trunk(
     sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine,
     make_layer: MakeLayer | None,
 ) -> Trunk:  # fmt: skip
-    gain, make = sections.network.init_gain, make_layer or LAYERS[sections.network.norm]
+    gain, make = sections.network.init_gain, make_layer or layer_maker(sections.network)
     layers = [make(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
     return Trunk(plans, layers)

@@ -23,6 +23,8 @@ class NetworkParams(Section):
     norm: Literal["none", "batch"] = "none"
     """batch: currents of convolutions are normalised over images and steps before they reach the neurons, scaled to the threshold
     (Zheng et al. 2021, arXiv:2011.05280). Micro-batches are normalised each by itself. Paper: none."""
+    norm_scale: Positive = 1.0
+    """alpha of that paper: the standard deviation of normalised currents before training, in units of the threshold."""
 
 
 class ConvLayer(Section):

@@ -20,7 +20,7 @@ from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import Feed, Host, read_ahead
 from pipeline.training.health import rates
-from pipeline.training.optimizer import decay, make_optimizer
+from pipeline.training.optimizer import decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
 from pipeline.training.watch import RATE, warnings
@@ -143,8 +143,7 @@ def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet],
             seen += len(micro.positions)
             if micro.ends_batch:
                 rate = learning_rate * decay(training.schedule, epoch, training.epochs, step, steps)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
+                set_rate(optimizer, rate)
                 step += 1
                 optimizer_step(job.compute, job.block, optimizer)
                 bar.update(micro.batch_size)

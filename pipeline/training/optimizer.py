@@ -8,22 +8,38 @@ from torch import nn
 from pipeline.training.params import TrainingParams
 
 MOMENTUM = 0.9
+FACTOR = "factor"
+READOUTS = ("readout", "hcd")
+"""Weights of a block that are read as potentials."""
 RISE = 0.2
 """Share of the steps in which a one-cycle rate rises."""
 
 
 def make_optimizer(training: TrainingParams, network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam, or stochastic gradient descent with Nesterov momentum. Weights of normalisations do not decay."""
-    if training.optimizer == "adam" and not training.weight_decay:
+    """Adam, or stochastic gradient descent with Nesterov momentum. Weights of normalisations do not decay; those of readouts and
+    HCDs have their own share of the rate, FACTOR of their group."""
+    if training.optimizer == "adam" and not training.weight_decay and training.readout_rate == 1:
         return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     norms = {id(weight) for part in network.modules() if isinstance(part, nn.BatchNorm2d) for weight in part.parameters()}
+    readouts = {id(weight) for name, weight in network.named_parameters() if name in READOUTS}
     groups = [
-        {"params": [p for p in network.parameters() if id(p) not in norms], "weight_decay": training.weight_decay},
+        {"params": [p for p in network.parameters() if id(p) not in norms | readouts], "weight_decay": training.weight_decay},
         {"params": [p for p in network.parameters() if id(p) in norms], "weight_decay": 0.0},
+        {
+            "params": [p for p in network.parameters() if id(p) in readouts],
+            "weight_decay": training.weight_decay,
+            FACTOR: training.readout_rate,
+        },
     ]
     if training.optimizer == "adam":
         return torch.optim.Adam(groups, lr=learning_rate, fused=True)
     return torch.optim.SGD(groups, lr=learning_rate, momentum=MOMENTUM, nesterov=True, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of weights its share of the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get(FACTOR, 1.0)
 
 
 def decay(schedule: str, epoch: int, epochs: int, step: int, steps: int) -> float:

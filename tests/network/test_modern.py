@@ -18,10 +18,10 @@ B1 = {
 IMAGE = (3, 16, 16)
 
 
-def design(levels=4, norm="batch", **changes) -> Design:
+def design(levels=4, norm="batch", norm_scale=1.0, **changes) -> Design:
     neuron = NeuronParams(leak=0.9, threshold=1.0, damping=0.3, delay=0, levels=levels)
     blocks = {"b1": BlockParams.model_validate(B1 | changes)}
-    return Design(blocks, neuron, NetworkParams(shortcuts=False, init_gain=1.0, norm=norm))
+    return Design(blocks, neuron, NetworkParams(shortcuts=False, init_gain=1.0, norm=norm, norm_scale=norm_scale))
 
 
 def block_of(made: Design, dtype=torch.float32):
@@ -64,6 +64,14 @@ def test_gradients_are_those_of_float64(hidden, levels):
     for name, found in gradients(torch.float32).items():
         assert exact[name].abs().max() > 0, name
         assert (found - exact[name]).norm() <= 1e-3 * exact[name].norm(), name
+
+
+def test_normalised_currents_have_the_scale_asked_for():
+    for scale in (1.0, 2.0):
+        block = block_of(design(norm_scale=scale))
+        norms = [part for part in block.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+        assert len(norms) == 2
+        assert all((norm.weight == scale).all() and (norm.bias == 0).all() for norm in norms)
 
 
 def test_normalisation_comes_between_currents_and_neurons():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.training.optimizer import RISE, decay, make_optimizer
+from pipeline.training.optimizer import RISE, decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
 from pipeline.training.resume import Checkpoint
 
@@ -66,3 +66,18 @@ def test_resumed_training_with_a_normalisation_is_bitwise_the_same(optimizer, fo
     steps(half, own, 2)
     steps(fresh, fresh_own, 2)
     assert all(torch.equal(a, b) for a, b in zip(half.state_dict().values(), fresh.state_dict().values(), strict=True))
+
+
+def test_readouts_have_their_share_of_the_rate():
+    made = torch.nn.Module()
+    made.readout, made.hcd, made.other = (torch.nn.Parameter(torch.zeros(2)) for _ in range(3))
+    optimizer = make_optimizer(training(optimizer="sgd", readout_rate=0.25), made, 0.1)
+    set_rate(optimizer, 0.4)
+    for weight in made.parameters():
+        weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    moved = [-float(weight.detach()[0]) for weight in (made.readout, made.hcd, made.other)]
+    assert moved == pytest.approx([0.19, 0.19, 0.76])  # Nesterov's first step is 1 + momentum
+    plain = make_optimizer(training(), made, 0.1)
+    set_rate(plain, 0.4)
+    assert [group["lr"] for group in plain.param_groups] == [0.4]
