@@ -4,7 +4,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML, YAMLError
 
@@ -25,7 +25,7 @@ def same(a, b):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("5e-05", 5e-05), ("1e5", 1e5), ("010", 10), ("0o10", 8), ("1_000", 1000), ("yes", "yes"), ("1:30", "1:30"), ("0x1F", 31),
+    [("5e-05", 5e-05), ("1e5", 1e5), ("010", 10), ("0o10", 8), ("1_000", 1000), ("+_1", 1), ("yes", "yes"), ("1:30", "1:30"), ("0x1F", 31),
      ("-0b11", -3), ("1.e3", 1000.0), (".5", 0.5), ("-.inf", -math.inf), ("true", True), ("'1'", "1"), ("", None)],
 )  # fmt: skip
 def test_plain_values(text, value, tmp_path):
@@ -36,6 +36,7 @@ def test_plain_values(text, value, tmp_path):
 
 
 @given(text=PLAIN)
+@example(text="+_")
 def test_any_plain_value(text, tmp_path_factory):
     path = tmp_path_factory.mktemp("yaml") / "some.yaml"
     path.write_text(f"a: {text}\n")
