@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pipeline.engine import unfolded
 from pipeline.engine.contract import Synapse
+from pipeline.engine.dense_type import dense_type
 from pipeline.engine.reference import ReferenceEngine
 from pipeline.engine.synapses import convolution, currents
 from pipeline.neuron.lif import LIF
@@ -14,15 +15,17 @@ from pipeline.neuron.normalised.scan import normalised_integer_lif
 
 
 class IntegerEngine(ReferenceEngine):
-    """The reference with one compiled function for normalisation and neurons, and with products for convolutions where the
-    processor has tiles for them."""
+    """The reference with one compiled function for normalisation and neurons, and with convolutions as the processor is fastest
+    at them: in bfloat16 as products where it has tiles, in float32 where bfloat16 is slow."""
 
     name = "integer"
 
     def __init__(self, dtype: torch.dtype, levels: int):
-        tiles = dtype == torch.bfloat16 and unfolded.tiles()
-        self.convolve = unfolded.convolve if tiles else convolution
-        how = ", small convolutions as matrix products" if tiles else ""
+        self.convolve, how = convolution, ""
+        if dtype == torch.bfloat16 and unfolded.tiles():
+            self.convolve, how = unfolded.convolve, ", small convolutions as matrix products"
+        elif dtype == torch.bfloat16 and dense_type() == torch.float32:
+            self.convolve, how = in_float32, ", convolutions in float32, which is faster here"
         super().__init__("cpu", dtype, f"neurons: up to {levels} spikes a step, compiled with their normalisation{how}")
 
     def currents(self, synapses: Sequence[Synapse]) -> Tensor:
@@ -32,3 +35,9 @@ class IntegerEngine(ReferenceEngine):
     def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:
         """See `Engine.fire_normalised`."""
         return normalised_integer_lif(current, norm, neuron)
+
+
+def in_float32(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The current of bfloat16 inputs, computed in float32."""
+    with torch.autocast("cpu", enabled=False):
+        return convolution(x.float(), weight, stride).to(x.dtype)
