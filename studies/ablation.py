@@ -24,20 +24,28 @@ from studies.experiments import in_one_line, require_seeds, write_table
 from studies.variants import compare
 
 WHOLE = "the whole recipe"
+FOUR_STEPS = 0.01 / 4**2
+"""The recipe's readout rate, 0.01, at four steps: a readout sums over the steps, so what it learns grows by their square."""
+ADAM = {"training.optimizer": "adam", "training.weight_decay": 0.0, "training.readout_rate": 1.0}
+"""It sets the rate of each weight by itself."""
 INGREDIENTS: dict[str, dict[str, Any]] = {
     WHOLE: {},
-    "Poisson input, 4 steps": {"encoding.kind": "poisson", "encoding.time_steps": 4, "encoding.max_rate_hz": 1000.0},
+    "Poisson input, 4 steps": {
+        "encoding.kind": "poisson", "encoding.time_steps": 4, "encoding.max_rate_hz": 1000.0, "training.readout_rate": FOUR_STEPS,
+    },
     "one spike a step": {"neuron.levels": 1},
-    "one spike a step, 4 steps": {"neuron.levels": 1, "encoding.time_steps": 4},
-    "2 steps": {"encoding.time_steps": 2},
-    "no normalisation, Adam": {"network.norm": "none", "training.optimizer": "adam", "blocks.b1.learning_rate": 0.001},
-    "Adam": {"training.optimizer": "adam", "training.weight_decay": 0.0, "blocks.b1.learning_rate": 0.002},
+    "one spike a step, 4 steps": {"neuron.levels": 1, "encoding.time_steps": 4, "training.readout_rate": FOUR_STEPS},
+    "2 steps": {"encoding.time_steps": 2, "training.readout_rate": 4 * FOUR_STEPS},
+    "no normalisation, Adam": ADAM | {"network.norm": "none", "blocks.b1.learning_rate": 0.001},
+    "Adam": ADAM | {"blocks.b1.learning_rate": 0.002},
+    "readout at the full rate": {"training.readout_rate": 1.0},
+    "currents of scale 1": {"network.norm_scale": 1.0},
     "constant rate": {"training.schedule": "constant"},
     "no label smoothing": {"training.label_smoothing": 0.0},
     "no weight decay": {"training.weight_decay": 0.0},
-    "no shifts and turns": {"training.augmentation": "none"},
+    "no crops and flips": {"training.augmentation": "none"},
     "no convolution in the classifier": {"blocks.b1.head": []},
-}
+}  # fmt: skip
 """What is changed where an ingredient is taken away, by dotted name. Without normalisation SGD at its rate does not learn, so
 Adam comes with it; compare that row with Adam's."""
 STAGES = (["encode"], ["start"], ["train_block", "b1"], ["forward", "b1"], ["train_hcd", "b1"])

@@ -1,28 +1,26 @@
 """Make dvc.yaml from the stage scripts: `python -m tools.dvc_yaml`; with --check only say whether it is up to date.
 
-A script states its parameters, the files it needs and the files it makes; the code that it depends on is its import closure.
+A script states its parameters, the files it needs and the files it makes. Its code stands in a file that the stage `code` writes.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from stages.stage import Stage
-from tools.imports import ROOT, closure
+from tools.imports import ROOT
 
 ORDER = (
-    "check", "prepare", "encode", "start", "train_block", "forward", "train_hcd", "partition", "train_base", "forward_base",
-    "train_end_to_end", "forward_end_to_end", "collect", "infer", "account", "tables", "figures", "report", "validate",
+    "code", "check", "prepare", "encode", "start", "train_block", "forward", "train_hcd", "partition", "train_base",
+    "forward_base", "train_end_to_end", "forward_end_to_end", "collect", "infer", "account", "tables", "figures", "report",
+    "validate",
 )  # fmt: skip
-BASE = "pipeline/base"
-CODE = {".py", ".cpp", ".hpp", ".yaml", ".j2"}
 HEADER = """\
 # Made by `python -m tools.dvc_yaml` from the stage scripts, which say what each stage reads, needs and makes. Edit those.
+# A stage depends on its code by runs/code/<stage>.json: the digests of all that it imports, without comments and docstrings.
 # A stage that needs every block depends on the manifest of the deepest one: `collect` writes there the digests of all results
 # up to it.
 """
@@ -38,35 +36,11 @@ PLOTS = [
 ]  # fmt: skip
 
 
-def code_of(name: str) -> list[str]:
-    """What the script of a stage imports in the end: whole folders where all of their code is imported, files elsewhere.
-
-    Sources that are no Python come with the modules of their folder.
-    """
-    files = closure(ROOT / "stages" / f"{name}.py")
-    files |= {path for folder in {file.parent for file in files} for path in _code(folder.glob("*")) if path.suffix != ".py"}
-    named: list[Path] = []
-    for file in sorted(files):
-        whole = next((folder for folder in reversed(file.parents) if _is_whole(folder, files)), None)
-        if (whole or file) not in named:
-            named.append(whole or file)
-    return [str(path.relative_to(ROOT)) for path in named]
-
-
-def _is_whole(folder: Path, files: set[Path]) -> bool:
-    if not folder.is_relative_to(ROOT / "pipeline") or folder == ROOT / "pipeline":
-        return False
-    return folder == ROOT / BASE or set(_code(folder.rglob("*"))) <= files
-
-
-def _code(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.suffix in CODE and "__pycache__" not in path.parts]
-
-
 def entry(name: str) -> dict[str, Any]:
     """The stage's part of dvc.yaml."""
     stage: Stage = import_module(f"stages.{name}").STAGE
-    body: dict[str, Any] = {"cmd": f"python -m stages.{name}", "deps": [*stage.needs, *code_of(name)]}
+    code = [] if name == "code" else [f"runs/code/{name}.json"]
+    body: dict[str, Any] = {"cmd": f"python -m stages.{name}", "deps": [*stage.needs, *code]}
     if stage.params:
         body["params"] = stage.params
     body |= {part: made for part in ("metrics", "outs", "plots") if (made := getattr(stage, part))}

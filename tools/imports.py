@@ -1,12 +1,20 @@
-"""Which files of this repository a module imports, directly and in the end: read from the source."""
+"""Which code of this repository a module runs, directly and in the end: read from the source, and told apart by digests that
+comments and docstrings do not change."""
 
 import ast
+import functools
+import hashlib
+import io
+import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = ("pipeline", "stages")
+OTHER = {".cpp", ".hpp", ".yaml", ".j2"}
+"""Sources that are no Python; they come with the modules of their folder."""
 
 
+@functools.cache
 def direct(path: Path) -> set[Path]:
     """Files that `path` imports, wherever in it the import stands, with the packages on the way to them. Imports for type
     checking alone do not count."""
@@ -39,6 +47,41 @@ def closure(path: Path) -> set[Path]:
             seen.add(current)
             todo += direct(current)
     return seen
+
+
+def code_of(path: Path) -> dict[str, str]:
+    """The digest of each source that the module at `path` runs, by its path from the root."""
+    modules = closure(path)
+    files = modules | {file for folder in {file.parent for file in modules} for file in folder.iterdir() if file.suffix in OTHER}
+    return {str(file.relative_to(ROOT)): digest(file) for file in sorted(files)}
+
+
+@functools.cache
+def digest(path: Path) -> str:
+    """SHA-256 of a source, of Python without comments, docstrings and empty lines."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        content = "\n".join(running_lines(content.decode())).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def running_lines(source: str) -> list[str]:
+    """The lines of a Python source that do something, in order. Inside long strings blanks count."""
+    lines, inside = source.splitlines(), set[int]()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+        elif token.end[0] > token.start[0]:
+            inside |= set(range(token.start[0] - 1, token.end[0]))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            assert node.end_lineno is not None
+            rows = range(node.lineno - 1, node.end_lineno)
+            inside -= set(rows)
+            for row in rows:
+                lines[row] = ""
+    return [line if row in inside else line.rstrip() for row, line in enumerate(lines) if line.strip() or row in inside]
 
 
 def _running(tree: ast.AST) -> list[ast.AST]:

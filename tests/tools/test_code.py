@@ -1,0 +1,86 @@
+"""A stage runs again where the code that it runs has changed, and for nothing else."""
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from pipeline.base.folders import Folders
+from stages import code
+from tools.dvc_yaml import ORDER
+from tools.imports import ROOT, closure, code_of, running_lines
+
+SOURCE = dedent('''
+    """What it is."""
+
+    import os  # for paths
+
+
+    class Section:
+        """A section."""
+
+        rate: float = 1.0  # a share
+        """Of spikes."""
+
+
+    def name():
+        """The name.
+
+        In two lines.
+        """
+        return "# no comment\\n" + """
+    a  # text
+
+    b""" + os.sep
+''')
+
+
+def test_comments_docstrings_and_empty_lines_do_not_count():
+    bare = dedent('''
+        import os
+        class Section:
+            rate: float = 1.0
+        def name():
+            return "# no comment\\n" + """
+        a  # text
+
+        b""" + os.sep
+    ''')
+    assert running_lines(SOURCE) == running_lines(bare)
+    assert running_lines(SOURCE)[0] == "import os"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("1.0", "2.0"), ("# no comment", "# a comment"), ("a  # text", "a"), ("text\n\n", "text\n"), ("float", "int")],
+)
+def test_all_else_counts(old, new):
+    assert old in SOURCE
+    assert running_lines(SOURCE.replace(old, new)) != running_lines(SOURCE)
+
+
+def test_a_docstring_alone_leaves_a_source_that_differs_from_none():
+    assert running_lines('def f():\n    """Nothing."""\n') == ["def f():"]
+
+
+def test_every_module_that_a_stage_imports_is_digested_and_no_other():
+    for name in ORDER:
+        script = ROOT / "stages" / f"{name}.py"
+        listed = {ROOT / path for path in code_of(script)}
+        assert closure(script) == {path for path in listed if path.suffix == ".py"}
+
+
+def test_sources_that_are_no_python_are_digested():
+    for name in ("train_block", "infer"):
+        listed = set(code_of(ROOT / "stages" / f"{name}.py"))
+        assert {"pipeline/neuron/fused/kernels.cpp", "pipeline/engine/events/input.hpp"} <= listed
+    assert any(path.startswith("pipeline/reporting/claims") for path in code_of(ROOT / "stages/tables.py"))
+
+
+def test_there_is_one_file_per_stage(tmp_path):
+    folders = Folders(tmp_path)
+    (folders.runs / "code").mkdir(parents=True)
+    code.main(folders, None)
+    assert {path.stem for path in (folders.runs / "code").iterdir()} == set(ORDER)
+    written = json.loads((folders.runs / "code/partition.json").read_text())
+    assert written == code_of(ROOT / "stages/partition.py")
