@@ -36,27 +36,39 @@ def finished(tmp_path_factory):
 
 
 def would_run(folder) -> set[str]:
+    """Stages that new code or parameters run again, `code` aside, which looks at the code."""
+    run(folder, "dvc", "repro", "code")
     said = run(folder, "dvc", "repro", "--dry")
     return {line.split("'")[1].partition("@")[0] for line in said.splitlines() if line.startswith("Running stage")}
 
 
 @pytest.mark.slow
-def test_a_comment_in_the_file_of_a_section_reaches_its_own_stages_alone(finished, tmp_path):
+def test_code_in_the_file_of_a_section_reaches_its_own_stages_alone(finished, tmp_path):
     assert would_run(finished) == set()
     for section in OWNERS:
         folder = copied(finished, tmp_path / section)
         path = folder / "pipeline" / section / "params.py"
-        path.write_text(path.read_text() + "\n# A comment.\n")
+        path.write_text(path.read_text() + "\nADDED = 1\n")
         found = would_run(folder)
         assert found <= ALLOWED[section], (section, found - ALLOWED[section])
         assert NEEDED.get(section, "check") in found
 
 
 @pytest.mark.slow
+def test_comments_and_docstrings_run_nothing_again(finished, tmp_path):
+    folder = copied(finished, tmp_path / "comments")
+    for path in (folder / "pipeline").rglob("*.py"):
+        path.write_text(path.read_text() + "\n\n# A comment.\n")
+    script = folder / "stages" / "train_block.py"
+    script.write_text(script.read_text().replace('"""', '"""In short: ', 1))
+    assert would_run(folder) == set()
+
+
+@pytest.mark.slow
 def test_expectations_reach_reports_alone(finished, tmp_path):
     folder = copied(finished, tmp_path / "expectations")
     path = folder / "pipeline" / "config" / "expectation.py"
-    path.write_text(path.read_text() + "\n# A comment.\n")
+    path.write_text(path.read_text() + "\nADDED = 1\n")
     assert "validate" in would_run(folder) <= REPORTS | {"check"}
 
 

@@ -19,8 +19,8 @@ def real(folder):
 
 
 def test_needs_of_the_projects_stages(real):
-    assert real["train_block@b1"]["needs"] == {"prepare", "encode", "start"}
-    assert real["train_block@b2"]["needs"] == {"prepare", "encode", "forward@b1", "partition@b1"}
+    assert real["train_block@b1"]["needs"] == {"code", "prepare", "encode", "start"}
+    assert real["train_block@b2"]["needs"] == {"code", "prepare", "encode", "forward@b1", "partition@b1"}
     assert real["forward@b2"]["needs"] >= {"train_block@b2", "forward@b1", "partition@b1"}
     assert real["collect@b3"]["needs"] >= {"collect@b2", "forward_end_to_end@b3"}
     assert "collect@b3" in real["infer"]["needs"]

@@ -79,6 +79,14 @@ def test_the_number_of_threads_changes_no_bit():
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_no_number_is_passed_on(dtype):
+    current = torch.zeros(1, 1, 2, 2, 2, dtype=dtype)
+    current[0, 0, 1, 1, 1] = float("nan")
+    counts = normalised_integer_lif(current, make(2, training=False), LIF(1.0, 1.0, 0.3, 0, 4))
+    assert torch.equal(counts.isnan(), current.isnan())
+
+
 def test_frozen_statistics_stay_and_layout_is_channels_last():
     norm = make(3, training=False)
     before = {name: value.clone() for name, value in norm.state_dict().items()}
