@@ -50,31 +50,40 @@ def closure(path: Path) -> set[Path]:
 
 
 def code_of(path: Path) -> dict[str, str]:
-    """The digest of each source that the module at `path` runs, by its path from the root."""
+    """The digest of each source that the module at `path` runs, by its path from the root. Docstrings count where one of them
+    reads docstrings, as captions of figures."""
     modules = closure(path)
+    documented = any(reads_docstrings(file) for file in modules)
     files = modules | {file for folder in {file.parent for file in modules} for file in folder.iterdir() if file.suffix in OTHER}
-    return {str(file.relative_to(ROOT)): digest(file) for file in sorted(files)}
+    return {str(file.relative_to(ROOT)): digest(file, documented) for file in sorted(files)}
 
 
 @functools.cache
-def digest(path: Path) -> str:
-    """SHA-256 of a source, of Python without comments, docstrings and empty lines."""
+def reads_docstrings(path: Path) -> bool:
+    """Whether a module asks something for its docstring; a script's own `__doc__`, its description, is no such case."""
+    return any(isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(ast.parse(path.read_bytes())))
+
+
+@functools.cache
+def digest(path: Path, docstrings: bool = False) -> str:
+    """SHA-256 of a source, of Python without comments, empty lines and, unless they count, docstrings."""
     content = path.read_bytes()
     if path.suffix == ".py":
-        content = "\n".join(running_lines(content.decode())).encode()
+        content = "\n".join(running_lines(content.decode(), docstrings)).encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def running_lines(source: str) -> list[str]:
-    """The lines of a Python source that do something, in order. Inside long strings blanks count."""
-    lines, inside = source.splitlines(), set[int]()
+def running_lines(source: str, docstrings: bool = False) -> list[str]:
+    """The lines of a Python source that do something, in order, with docstrings if they count. Inside long strings blanks
+    count."""
+    lines, inside = source.split("\n"), set[int]()  # not splitlines, which knows more ends of lines than Python's parser
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
         elif token.end[0] > token.start[0]:
             inside |= set(range(token.start[0] - 1, token.end[0]))
-    for node in ast.walk(ast.parse(source)):
+    for node in () if docstrings else ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             assert node.end_lineno is not None
             rows = range(node.lineno - 1, node.end_lineno)

@@ -17,7 +17,7 @@ RISE = 0.2
 
 def make_optimizer(training: TrainingParams, network: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
     """Adam, or stochastic gradient descent with Nesterov momentum. Weights of normalisations do not decay; those of readouts and
-    HCDs have their own share of the rate, FACTOR of their group."""
+    of jointly trained HCDs have their own share of the rate, FACTOR of their group."""
     if training.optimizer == "adam" and not training.weight_decay and training.readout_rate == 1:
         return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     norms = {id(weight) for part in network.modules() if isinstance(part, nn.BatchNorm2d) for weight in part.parameters()}

@@ -30,8 +30,9 @@ class TrainingParams(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """Of all weights but those of normalisations, as the optimiser defines it. Paper: none mentioned."""
     readout_rate: Positive = 1.0
-    """Factor on the learning rate of readouts and hard class detectors. They sum up the spikes of thousands of neurons, so that
-    SGD at the rate of the convolutions moves their potentials too far at once. Paper: 1, the same rate."""
+    """Factor on the learning rate of readouts, and of detectors that are trained with their block. They sum up the spikes of
+    thousands of neurons, so that SGD at the rate of the convolutions moves their potentials too far at once. Paper: 1, the same
+    rate."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567). Paper: none mentioned."""
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.base.folders import Folders
 from stages import code
 from tools.dvc_yaml import ORDER
-from tools.imports import ROOT, closure, code_of, running_lines
+from tools.imports import ROOT, closure, code_of, digest, running_lines
 
 SOURCE = dedent('''
     """What it is."""
@@ -57,6 +57,25 @@ def test_comments_docstrings_and_empty_lines_do_not_count():
 def test_all_else_counts(old, new):
     assert old in SOURCE
     assert running_lines(SOURCE.replace(old, new)) != running_lines(SOURCE)
+
+
+def test_docstrings_count_where_they_are_asked_for():
+    changed = SOURCE.replace("In two lines", "In a word")
+    assert running_lines(changed) == running_lines(SOURCE)
+    assert running_lines(changed, docstrings=True) != running_lines(SOURCE, docstrings=True)
+    assert running_lines(SOURCE.replace("# for paths", "# for names"), docstrings=True) == running_lines(SOURCE, docstrings=True)
+
+
+def test_a_form_feed_in_a_string_moves_no_line():
+    assert running_lines('a = "\f"  # one\n"""Of a."""\nb = 2\n') == ['a = "\f"', "b = 2"]
+
+
+def test_captions_are_docstrings_so_figures_are_drawn_again_for_them():
+    plot = "pipeline/analysis/plot.py"
+    assert code_of(ROOT / "stages/figures.py")[plot] == digest(ROOT / plot, docstrings=True) != digest(ROOT / plot)
+    for name in ("train_block", "train_end_to_end", "forward", "partition", "infer", "account"):
+        listed = code_of(ROOT / "stages" / f"{name}.py")
+        assert listed["pipeline/base/files.py"] == digest(ROOT / "pipeline/base/files.py")
 
 
 def test_a_docstring_alone_leaves_a_source_that_differs_from_none():

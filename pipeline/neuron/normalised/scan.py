@@ -57,7 +57,7 @@ def _moments(last: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     mean, var = last.flatten(0, -2)[0].double() + from_first, (squares - from_first**2).clamp_(min=0)
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    share = norm.momentum or 1 / float(norm.num_batches_tracked)
+    share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
     norm.running_mean.lerp_(mean.float(), share)
     norm.running_var.lerp_((var * (values / max(values - 1, 1))).float(), share)
     return mean.float(), var.float()
