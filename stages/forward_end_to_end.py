@@ -8,7 +8,7 @@ from stages.stage import Stage
 
 STAGE = Stage(
     per_block=True,
-    reads=NETWORK | {"blocks": BlockParams, "baselines.trained": BaselinesParams},
+    reads=NETWORK | {"blocks": BlockParams, "baselines": BaselinesParams},
     needs=["data/prepared", "runs/b0/encoder.json", "runs/b0/features", "runs/${key}/end_to_end/block.safetensors"],
     outs=["runs/${key}/end_to_end/outputs_test.npz"],
 )

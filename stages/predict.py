@@ -1,17 +1,16 @@
 """Predict images with a trained network, leaving early: `python -m stages.predict cat.png photos/`.
 
-One line per image: class, confidence, block at which it left, share of the end-to-end network's operations.
+One line per image: class, confidence, block at which it left, share of the end-to-end network's operations. Where
+`inference.steps` is set, also the time steps after which it left.
 """
 
 import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.base.folders import METHODS
+from pipeline.predict.answer import as_object, lines
 from pipeline.predict.images import image_files
-from pipeline.predict.network import Answer
 from pipeline.predict.run import Run
 from stages.stage import guard
 
@@ -25,32 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         for number, path in enumerate(files):
             print(json.dumps(as_object(path, answer, number), ensure_ascii=False))
         return
-    width = max(len(str(path)) for path in files)
-    words = max(len(name) for name in answer.class_name)
-    for number, path in enumerate(files):
-        print(
-            f"{str(path).ljust(width)}  {answer.class_name[number].ljust(words)}  {100 * answer.confidence[number]:6.2f} %  "
-            f"block {answer.exit_block[number]}  {100 * answer.operations_share[number]:5.1f} % of the operations"
-        )
-    print(summary(answer))
-
-
-def as_object(path: Path, answer: Answer, number: int) -> dict[str, object]:
-    """One image's answer as plain data."""
-    return {
-        "image": str(path), "class": answer.class_name[number], "exit_block": int(answer.exit_block[number]),
-        "confidence": float(answer.confidence[number]), "macs": float(answer.macs[number]),
-    }  # fmt: skip
-
-
-def summary(answer: Answer) -> str:
-    """How many images left where, and what they cost together."""
-    blocks, counts = np.unique(answer.exit_block, return_counts=True)
-    left = ", ".join(f"{count} at block {block}" for block, count in zip(blocks, counts, strict=True))
-    return (
-        f"{len(answer)} images: {left}; {100 * answer.operations_share.mean():.1f} % of the end-to-end network's operations "
-        "on average"
-    )
+    print("\n".join(lines(files, answer, steps=network.timed is not None and arguments.theta_conf is None)))
 
 
 def theta_conf(text: str) -> float | list[float]:

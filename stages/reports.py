@@ -16,5 +16,6 @@ RESULTS = (
     "runs/training_time.csv",
     "runs/latency.json",
     "runs/accounting",
+    "runs/anytime",
     "reports/published",
 )

@@ -22,7 +22,7 @@ TINY = {
     "features": {"mode": "cached", "realisations": 1},
     "expectations": [{"metric": "accuracy.bloctrain", "min": 0.0, "max": 1.0, "source": "any accuracy"}],
 }  # fmt: skip
-STAGES = 9 * 2 + 11
+STAGES = 9 * 2 + 12
 NOT_COPIED = ("reports/figures/", "reports/tables/", "reports/summary", "reports/validation", "dvc.lock", "tests/")
 
 

@@ -14,9 +14,9 @@ from pipeline.base.yaml_file import read_mapping
 from tools.dvc_yaml import ORDER
 from tools.imports import ROOT
 
-FUNCTIONS = {"forward": "forward_block", "infer": "infer_stage", "account": "account_stage"}
+FUNCTIONS = {"forward": "forward_block", "infer": "infer_stage", "account": "account_stage", "anytime": "anytime_stage"}
 """Where the function of a stage without a `main` is not named as its script."""
-UP_TO_ACCOUNT = ORDER[: ORDER.index("account") + 1]
+UP_TO_ANYTIME = ORDER[: ORDER.index("anytime") + 1]
 PER_BLOCK = ORDER[ORDER.index("train_block") : ORDER.index("collect") + 1]
 
 
@@ -43,7 +43,7 @@ def run_stage(root: Path, name: str, key: str | None = None) -> None:
     function(folders, params, key) if key else function(folders, params)
 
 
-def make_run(root: Path, content: dict, stages: tuple[str, ...] = UP_TO_ACCOUNT) -> Path:
+def make_run(root: Path, content: dict, stages: tuple[str, ...] = UP_TO_ANYTIME) -> Path:
     """Write params.yaml and run the stages, those per block in the order of the blocks."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

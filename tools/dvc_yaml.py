@@ -15,8 +15,8 @@ from tools.imports import ROOT
 
 ORDER = (
     "code", "check", "prepare", "encode", "start", "train_block", "forward", "train_hcd", "partition", "train_base",
-    "forward_base", "train_end_to_end", "forward_end_to_end", "collect", "infer", "account", "tables", "figures", "report",
-    "validate",
+    "forward_base", "train_end_to_end", "forward_end_to_end", "collect", "infer", "account", "anytime", "tables", "figures",
+    "report", "validate",
 )  # fmt: skip
 HEADER = """\
 # Made by `python -m tools.dvc_yaml` from the stage scripts, which say what each stage reads, needs and makes. Edit those.

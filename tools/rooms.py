@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from tools.imports import ROOT, direct
 
 FLOW = (
-    "base", "data", "encoding", "neuron", "engine", "network", "training", "partition", "inference", "accounting", "predict",
-    "config", "analysis", "reporting",
+    "base", "data", "encoding", "neuron", "engine", "network", "training", "partition", "inference", "accounting",
+    "anytime", "predict", "config", "analysis", "reporting",
 )  # fmt: skip
 PICTURE = ROOT / "docs" / "rooms.svg"
 STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 8, "svg.hashsalt": "rooms", "svg.fonttype": "none"}

@@ -48,6 +48,11 @@ class Folders:
         return self.root / "runs"
 
     @property
+    def anytime(self) -> Path:
+        """Policies of exits in depth and time."""
+        return self.runs / "anytime"
+
+    @property
     def reports(self) -> Path:
         """Tables, figures, checks and the page of the run in force."""
         return self.root / "reports"

@@ -105,3 +105,12 @@ class Params(Section):
                 f"inference.theta_conf has {len(theta_conf)} values for {len(self.blocks)} blocks; give one number or as many"
             )
         return self
+
+    @model_validator(mode="after")
+    def _exits_within_the_steps(self) -> Params:
+        steps, every = self.inference.steps, self.encoding.time_steps
+        if steps is not None and (steps[-1] > every or steps[0] == every):
+            raise ValueError(
+                f"inference.steps {steps}: at least one must be below encoding.time_steps {every}, and none above; correct them"
+            )
+        return self

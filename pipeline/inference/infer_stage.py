@@ -70,7 +70,8 @@ def replay_outputs(folders: Folders, params: InferenceSections, classes: int) ->
     write_csv(folders.runs / "sweep.csv", columns, rows)
     for key in keys if "end_to_end" in trained else []:
         outputs = load_outputs(folders.block(key, "end_to_end"), "test")
-        depth.setdefault("end_to_end", []).append(float((outputs.logits.argmax(1) == outputs.label).mean()))
+        right = float((outputs.logits.argmax(1) == outputs.label).mean()) if len(outputs.label) else None
+        depth.setdefault("end_to_end", []).append(right)
     filled = {name: [*depth.get(name, []), *[None] * len(keys)] for name in METHODS}  # none for what was not built or trained
     table = [[i + 1, key, *(filled[name][i] for name in METHODS)] for i, key in enumerate(keys)]
     write_csv(folders.runs / "accuracy_by_depth.csv", ("depth", "block", *METHODS), table)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from pipeline.accounting.network_cost import NetworkCost
+from pipeline.anytime.runner import Policy, TimeRunner
 from pipeline.base.errors import UserError
 from pipeline.base.folders import ENCODER
 from pipeline.encoding.poisson import FIXED, Encoder
@@ -14,6 +15,7 @@ from pipeline.inference.networks import ExitBlock
 from pipeline.inference.params import thresholds
 from pipeline.inference.runner import ConditionalRunner
 from pipeline.network.walk import Bundle
+from pipeline.predict.answer import Answer
 from pipeline.predict.images import as_pixels
 from pipeline.training.device import Compute
 from pipeline.training.direct_feed import normalised
@@ -24,30 +26,9 @@ SPLIT = "test"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a network says of n images, each field an array `[n]`.
-
-    prediction int64 (class index) and class_name; exit_block int64 (1-based), the block at which the image left; confidence
-    float32, the largest class probability there; hard_probability float32, the hard class detector's there, NaN where it has
-    none; macs float64, multiply-accumulates up to there; operations_share float64, those over the end-to-end network's.
-    """
-
-    prediction: np.ndarray
-    class_name: np.ndarray
-    exit_block: np.ndarray
-    confidence: np.ndarray
-    hard_probability: np.ndarray
-    macs: np.ndarray
-    operations_share: np.ndarray
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.prediction)
-
-
-@dataclass(frozen=True)
 class Network:
-    """One method's network as trained; `Run.network` makes it."""
+    """One method's network as trained; `Run.network` makes it. Images leave by `timed`, a policy in depth and time with the steps
+    after which its slices end, where there is one; else by `theta_conf`, after all steps."""
 
     method: str
     blocks: list[ExitBlock]
@@ -57,6 +38,7 @@ class Network:
     encoder: Encoder
     cost: NetworkCost
     compute: Compute
+    timed: tuple[list[int], Policy] | None = None
 
     def predict(
         self, images: Any, rows: np.ndarray | None = None, resize: bool = False, theta_conf: float | list[float] | None = None
@@ -64,7 +46,8 @@ class Network:
         """The answer on `images`: uint8 `[n, C, H, W]`, Pillow's images or paths (`as_pixels`).
 
         `rows` int64 `[n]` name the random noise of each image's spike train, 0 to n - 1 if left out: an image with the same
-        row gets the same answer in any company. `theta_conf` replaces the run's own, one number or one per block.
+        row gets the same answer in any company. `theta_conf`, one number or one per block, replaces the run's own and its
+        policy: images leave after all steps.
 
         Raises:
             UserError: an image that cannot be taken, or thresholds or rows that do not fit.
@@ -73,16 +56,27 @@ class Network:
         noise = np.arange(len(pixels)) if rows is None else np.asarray(rows, dtype=np.int64)
         if noise.shape != (len(pixels),) or (noise < 0).any():
             raise UserError(f"rows: {len(noise)} where there are {len(pixels)} images; give each image one row, 0 or above")
+        feed, every = _PixelFeed(pixels, noise, self.encoder), np.arange(len(pixels))
+        if theta_conf is None and self.timed is not None:
+            steps, policy = self.timed
+            left = TimeRunner(self.compute, self.blocks, steps, policy, len(self.class_names)).run(feed, every)
+            path = np.array(policy.path)[left.place]
+            return self._answer(path[:, 0], np.array(steps)[path[:, 1]], *left[1:])
         chosen = self.theta_conf if theta_conf is None else checked_thresholds(theta_conf, len(self.blocks), len(self.cost.plans))
-        runner = ConditionalRunner(self.blocks, chosen, len(self.class_names), self.compute)
-        exits = runner.run(_PixelFeed(pixels, noise, self.encoder), np.arange(len(pixels)))
+        exits = ConditionalRunner(self.blocks, chosen, len(self.class_names), self.compute).run(feed, every)
+        steps_run = np.full(len(pixels), self.encoder.time_steps)
+        return self._answer(exits.exit_block - 1, steps_run, exits.prediction, exits.confidence, exits.hard_probability)
+
+    def _answer(
+        self, position: np.ndarray, steps: np.ndarray, prediction: np.ndarray, confidence: np.ndarray, hard: np.ndarray
+    ) -> Answer:
+        """Of images that left at the blocks at `position`, after so many `steps`."""
         costs = np.array([cost.macs for cost in self.cost.exit_costs(self.method)])
-        macs = costs[exits.exit_block - 1]
+        macs = costs[position] * steps / self.encoder.time_steps
         blocks = np.array([int(one.block.trunk.plans[-1].key[1:]) for one in self.blocks])  # end to end has one exit, its last
-        return Answer(
-            exits.prediction, np.array(self.class_names, dtype=object)[exits.prediction], blocks[exits.exit_block - 1],
-            exits.confidence, exits.hard_probability, macs, macs / self.cost.end_to_end().macs,
-        )  # fmt: skip
+        names = np.array(self.class_names, dtype=object)[prediction]
+        share = macs / self.cost.end_to_end().macs
+        return Answer(prediction, names, blocks[position], steps, confidence, hard, macs, share)
 
 
 def checked_thresholds(theta_conf: float | list[float], exits: int, blocks: int) -> list[float]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.accounting.network_cost import NetworkCost
+from pipeline.anytime.policy_file import load_policy, policy_path
 from pipeline.base.errors import UserError
 from pipeline.base.files import parameter_count
 from pipeline.base.folders import METHODS, Folders
@@ -36,7 +37,8 @@ class Run:
     def network(self, method: str = "bloctrain", theta_conf: float | list[float] | None = None) -> Network:
         """The network as trained by `method`: bloctrain, bloctrain_base or end_to_end.
 
-        `theta_conf` replaces the run's own: one number, or one per block.
+        BlocTrain leaves by the run's policy in depth and time where `inference.steps` made it choose one. `theta_conf` replaces
+        that, and the run's own: one number, or one per block, after all steps.
 
         Raises:
             UserError: no such method, no trained weights, thresholds that do not fit, or files that are missing or damaged.
@@ -46,12 +48,15 @@ class Run:
         self._require_weights(method)
         context = self._context
         blocks = load_exit_blocks(context, method)
+        timed = load_policy(self.folders) if method == "bloctrain" and theta_conf is None else None
+        if timed is not None and (timed[1].path[-1][0] + 1, timed[0][-1]) != (len(blocks), context.encoder.time_steps):
+            raise UserError(f"{policy_path(self.folders)}: not made for this network; run `dvc repro`")
         chosen = self._parameters.inference.theta_conf if theta_conf is None else theta_conf
         theta_conf = checked_thresholds(chosen, len(blocks), len(context.params.blocks))
         steps, manifest = context.encoder.time_steps * context.params.neuron.levels, context.manifest
         return Network(
             method, blocks, theta_conf, list(manifest.class_names), manifest.image_shape, context.encoder,
-            NetworkCost.of_run(self.folders, context.params, steps, manifest), context.compute,
+            NetworkCost.of_run(self.folders, context.params, steps, manifest), context.compute, timed,
         )  # fmt: skip
 
     @cached_property

@@ -33,7 +33,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that tables and figures are made of. `memory` is counted for a mini-batch, `all_memory` for fewer images too."""
+    """Everything that tables and figures are made of. `memory` is counted for a mini-batch, `all_memory` for fewer images too.
+    `policies` are those of exits in depth and time, none where `inference.steps` is not set."""
 
     params: Params
     folders: Folders
@@ -50,6 +51,7 @@ class Results:
     latency: Row
     paper_memory: list[Row]
     paper_parameters: list[Row]
+    policies: list[Row]
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def load_results(params: Params, folders: Folders) -> Results:
         inference={row["method"]: row for row in read_table(accounting / "inference.csv")},
         tradeoff=read_table(accounting / "tradeoff.csv"), times=read_table(runs / "training_time.csv"),
         latency=read_json(runs / "latency.json"), paper_memory=read_table(accounting / "paper_training_memory.csv"),
-        paper_parameters=read_table(accounting / "paper_parameters.csv"),
+        paper_parameters=read_table(accounting / "paper_parameters.csv"), policies=read_table(folders.anytime / "policies.csv"),
     )  # fmt: skip
 
 

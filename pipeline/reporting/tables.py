@@ -66,6 +66,7 @@ def build_tables(facts: Facts) -> list[Table]:
         _inference(facts),
         _of(facts, "tradeoff", "Accuracy against cost over theta_conf", swept, cost),
         _of(facts, "training_time", "Training time", times, ("depth", "block", *seconds), TIME),
+        *([_anytime(facts)] if results.policies else []),
     ]
 
 
@@ -167,6 +168,19 @@ def _inference(facts: Facts) -> Table:
         f"of {latency['batch_size']}."
     )
     return _of(facts, "inference", "Cost of inference", rows, columns, note)
+
+
+def _anytime(facts: Facts) -> Table:
+    """A policy in each row: of which family, how much validation accuracy it may lose, and what it does on the test images."""
+    rows = [row | {"accuracy": 100 * row["accuracy"]} for row in facts.results.policies]
+    columns = ["accuracy_percent" if name == "accuracy" else name for name in rows[0]]
+    own = facts.results.params.inference.points_lost
+    note = (
+        "Of each family the cheapest policy that loses at most so many points of validation accuracy; accuracy and cost are "
+        "those of the test images. goes deeper after: the steps after which an image goes on to the next block. Predictions "
+        f"leave by the policy of depth and time that may lose {own:g} points."
+    )
+    return Table("anytime", "Exits in depth and time", columns, [list(row.values()) for row in rows], [note])
 
 
 def _of(facts: Facts, name: str, title: str, rows: list[Row], columns: Sequence[str], note: str = "") -> Table:

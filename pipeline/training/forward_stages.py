@@ -144,7 +144,7 @@ def forward_base(folders: Folders, params: TrainingSections, key: str) -> None:
 def forward_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
     """Write end_to_end/outputs_test.npz."""
     folder = folders.block(key, "end_to_end")
-    if "end_to_end" not in params.baselines.trained:
+    if not params.baselines.end_to_end(key, params.blocks):
         return NOTHING.save(folder, "test")
     context = Context.open(folders, params)
     classes, keys = context.manifest.classes, chain_to(params.blocks, key)

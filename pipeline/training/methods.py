@@ -68,7 +68,7 @@ def train_base(folders: Folders, params: TrainingSections, key: str) -> None:
 
 def train_end_to_end(folders: Folders, params: TrainingSections, key: str) -> None:
     """The baseline of section 5.1: all blocks up to `key` as one network with the last classifier only."""
-    if "end_to_end" not in params.baselines.trained:
+    if not params.baselines.end_to_end(key, params.blocks):
         return save_trained(folders.block(key, "end_to_end"), None, [], 0)
     context = Context.open(folders, params, params.compute.devices, params.compute.nodes)
     name, rate = f"end to end {key}", params.baselines.end_to_end_learning_rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
@@ -44,6 +45,12 @@ class BaselinesParams(Section):
     """Which of them are trained; of the others the reports say nothing. Paper: both, for VGG-16 neither."""
     end_to_end_learning_rate: Positive
     """Of the optimiser, for networks trained end to end. Paper: 1e-4."""
+    end_to_end_at: Literal["every_depth", "full_depth"] = "every_depth"
+    """Which networks are trained end to end: one up to each block, or the deepest alone. Paper: every depth."""
+
+    def end_to_end(self, key: str, keys: Iterable[str]) -> bool:
+        """Whether the network up to block `key` of `keys` is trained end to end."""
+        return "end_to_end" in self.trained and (self.end_to_end_at == "every_depth" or key == list(keys)[-1])
 
 
 class FeatureParams(Section):

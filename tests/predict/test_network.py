@@ -200,10 +200,11 @@ def test_the_command_prints_an_object_per_image(finished_run, network, test_imag
     paths = paths_of(test_images[:5], tmp_path)
     wanted = network.predict(paths)
     rows = [json.loads(line) for line in command(finished_run, "--json", str(tmp_path))]
-    assert [set(row) for row in rows] == [{"image", "class", "exit_block", "confidence", "macs"}] * 5
+    assert [set(row) for row in rows] == [{"image", "class", "exit_block", "exit_step", "confidence", "macs"}] * 5
     assert [row["image"] for row in rows] == [str(path) for path in paths]
     assert [row["class"] for row in rows] == wanted.class_name.tolist()
     assert [row["exit_block"] for row in rows] == wanted.exit_block.tolist()
+    assert [row["exit_step"] for row in rows] == [5] * 5
     assert [row["confidence"] for row in rows] == wanted.confidence.tolist()
     assert [row["macs"] for row in rows] == wanted.macs.tolist()
 

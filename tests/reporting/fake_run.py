@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pipeline.anytime.choose import COLUMNS
 from pipeline.base.files import write_arrays, write_csv, write_json
 from pipeline.base.folders import METHODS
 from pipeline.config import Params, parse_params
@@ -104,6 +105,7 @@ def write_run(root: Path, params: dict[str, Any], built: int = 3) -> Params:
         write_arrays(runs / f"{name}.npz", _exits(left, RIGHT[method]))
     _depths(runs, built)
     _accounting(runs, built)
+    write_csv(runs / "anytime" / "policies.csv", COLUMNS, [])
     return typed
 
 

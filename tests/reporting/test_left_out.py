@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from tiny_run import make_run, run_stage, tiny_content
@@ -17,12 +18,18 @@ REPORTS = ("tables", "figures", "validate", "report")
 @pytest.fixture(scope="module", params=[[], ["bloctrain_base"], ["end_to_end"]], ids=["neither", "base", "end to end"])
 def run(request, tmp_path_factory):
     """The folder of a run with reports, and the methods that were trained."""
+    root = reported(tmp_path_factory, {"trained": request.param})
+    return root, ["bloctrain", *request.param]
+
+
+def reported(tmp_path_factory, baselines):
+    """The folder of a run with these baselines, with its reports."""
     content = tiny_content()
-    content["baselines"] |= {"trained": request.param}
+    content["baselines"] |= baselines
     root = make_run(tmp_path_factory.mktemp("left_out"), content)
     for name in REPORTS:
         run_stage(root, name)
-    return root, ["bloctrain", *request.param]
+    return root
 
 
 def test_numbers_are_those_of_the_methods_trained(run):
@@ -66,3 +73,20 @@ def test_a_network_that_was_left_out_cannot_be_asked(run, refusal):
     for method in METHODS:
         if method not in trained:
             assert "holds no trained weights" in refusal(Run(root).network, method)
+
+
+def test_end_to_end_at_full_depth_alone(tmp_path_factory):
+    root = reported(tmp_path_factory, {"trained": ["end_to_end"], "end_to_end_at": "full_depth"})
+    params = load_params(root / "params.yaml")
+    for key in params.blocks:
+        history = pd.read_csv(root / "runs" / key / "end_to_end/history.csv")
+        assert bool(len(history)) == (key == params.deepest)
+    summary = json.loads((root / "reports/summary.json").read_text())
+    assert summary["accuracy"]["by_depth"]["end_to_end"] == {params.deepest: summary["accuracy"]["end_to_end"]}
+    assert summary["efficiency"]["measured_speedup"] > 0
+    assert summary["training_time_ratio"] > 0
+    captions = json.loads((root / "reports/figures/captions.json").read_text())
+    assert captions["figure_5a"]["alt"].rpartition("end-to-end: ")[2] == f"{100 * summary['accuracy']['end_to_end']:.1f} %."
+    arrays = predictions(Folders(root), params, params.inference.theta_conf, 10)
+    assert [name for name in arrays if name.startswith("end_to_end")] == [f"end_to_end_{params.deepest}"]
+    assert len(Run(root).network("end_to_end").predict(np.zeros((1, 1, 8, 8), np.uint8))) == 1

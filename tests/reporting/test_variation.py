@@ -10,6 +10,7 @@ from fake_run import digits_params, make_entry, paper_params, write_run
 from pipeline.analysis.noise import Spread, accuracy_noise, variation
 from pipeline.base.files import write_json
 from pipeline.base.folders import Folders
+from pipeline.config import load_params
 from pipeline.reporting.claims.experiments import FREE
 from pipeline.reporting.claims.facts import Facts, load_facts, pooled
 from pipeline.reporting.claims.table import COLUMNS, claims_table
@@ -62,6 +63,13 @@ def test_parameters_are_compared_as_data() -> None:
     assert same_parameters(old, new | {"encoding": {"kind": "poisson"}, "neuron": {"levels": 1}}, FREE)
     assert not same_parameters(old, new | {"encoding": {"kind": "direct"}}, FREE)
     assert not same_parameters(old, new | {"neuron": {"levels": 4}}, FREE)
+
+
+@pytest.mark.parametrize("entry", load_ledger(PUBLISHED), ids=lambda entry: entry.name)
+def test_records_are_alike_what_they_mean_today(entry: Entry) -> None:
+    """A parameter that was added since, at its default, does not set a run apart from its record."""
+    today = load_params(ROOT / "experiments" / f"{entry.name}.yaml").model_dump(mode="json")
+    assert same_parameters(entry.parameters, today, ("expectations", "data.source", "data.path", "baselines.trained"))
 
 
 def test_a_spread_belongs_to_parameters_not_to_a_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pipeline.analysis import plot
 from pipeline.base.files import write_json
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import RESULTS, Reference, section_of
-from pipeline.reporting.figures import cost, curves, partition
+from pipeline.reporting.figures import anytime, cost, curves, partition
 from pipeline.reporting.health import trainings
 
 CAPTIONS = "captions.json"
@@ -39,6 +39,8 @@ def draw_figures(facts: Facts, folder: Path) -> None:
     ]  # fmt: skip
     if any(training.rates for training in trainings(facts.results)):
         drawn_here.append(curves.spike_rates)
+    if facts.results.policies:
+        drawn_here.append(anytime.anytime)
     drawings = [(draw, paper) for draw in drawn_here] + [(curves.experiments, Reference(section))] * bool(facts.others)
     texts = {}
     with plot.style():

@@ -18,13 +18,14 @@ PAPER_BATCH = 60
 def figure_5a(facts: Facts, paper: Reference) -> plot.Drawn:
     """Figure 5A. Test accuracy against depth.{full_depth}"""
     _, (axis,) = plot.new_figure(height=3.0)
-    series = {method: [100 * value for value in facts.by_depth(method).values()] for method in facts.results.methods}
+    depths = {method: facts.by_depth(method) for method in facts.results.methods}
+    series = {method: {key: 100 * value for key, value in reached.items()} for method, reached in depths.items()}
     _depth_lines(axis, facts, series)
     plot.paper_line(axis, paper.value("accuracy_bloctrain"), f"BlocTrain, {paper.label}")
     plot.paper_line(axis, paper.value("accuracy_base"), f"BlocTrain-base, {paper.label}", ":")
     axis.set_ylabel("test accuracy (%)")
     full_depth = " The paper's values are those of its full depth." * bool(paper.section)
-    return plot.finish([axis], f"By depth, {plot.listed(series, '{:.1f} %')}.", full_depth=full_depth)
+    return plot.finish([axis], f"By depth, {_listed(series, '{:.1f} %')}.", full_depth=full_depth)
 
 
 def figure_5b(facts: Facts, paper: Reference) -> plot.Drawn:
@@ -50,14 +51,17 @@ def figure_5c(facts: Facts, paper: Reference) -> plot.Drawn:
     with its share of the forward pass that makes the next block's features, end-to-end for the whole network. The paper states no
     time in seconds."""
     _, (axis,) = plot.new_figure()
-    series = {method: _epoch_seconds(facts, method) for method in facts.results.methods}
-    for method, built in zip(BLOCK_WISE, (len(facts.results.built), len(facts.results.blocks)), strict=True):
-        if method in series:
-            series[method] = [sum(series[method][: i + 1]) for i in range(built)]
+    keys, series = list(facts.results.params.blocks), {}
+    for method in facts.results.methods:
+        seconds = _epoch_seconds(facts, method)
+        trained = keys[: len(facts.results.built)] if method == "bloctrain" else [key for key in keys if seconds[key]]
+        series[method] = {
+            key: sum(list(seconds.values())[: keys.index(key) + 1]) if method in BLOCK_WISE else seconds[key] for key in trained
+        }
     _depth_lines(axis, facts, series)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("training time (s per epoch)")
-    return plot.finish([axis], f"By depth, {plot.listed(series, '{:.3g} s')}.", 2)
+    return plot.finish([axis], f"By depth, {_listed(series, '{:.3g} s')}.", 2)
 
 
 def figure_6a(facts: Facts, paper: Reference) -> plot.Drawn:
@@ -82,7 +86,7 @@ def figure_10a(facts: Facts, paper: Reference) -> plot.Drawn:
     """Figure 10{panel}. Training time per epoch of each block on this machine, with its share of the forward pass that makes the
     next block's features. BlocTrain-base trains every block on all classes."""
     _, (axis,) = plot.new_figure()
-    series = {method: _epoch_seconds(facts, method) for method in BLOCK_WISE}
+    series = {method: list(_epoch_seconds(facts, method).values()) for method in BLOCK_WISE}
     plot.grouped_bars(axis, list(facts.results.params.blocks), series)
     axis.set(ylabel="training time (s per epoch)", xlabel="block")
     panel = "B" if paper.section == "cifar100_resnet11" else "A"
@@ -122,22 +126,27 @@ def figure_11b(facts: Facts, paper: Reference) -> plot.Drawn:
     )
 
 
-def _epoch_seconds(facts: Facts, method: str) -> list[float]:
+def _epoch_seconds(facts: Facts, method: str) -> dict[str, float]:
     rows = by_block(facts.results.times, method)
-    return [seconds_per_epoch(rows.get(key)) for key in facts.results.params.blocks]
+    return {key: seconds_per_epoch(rows.get(key)) for key in facts.results.params.blocks}
 
 
 def _depths(facts: Facts) -> list[str]:
     return [key if i == 0 else f"b1 to {key}" for i, key in enumerate(facts.results.params.blocks)]
 
 
-def _depth_lines(axis: Axes, facts: Facts, series: dict[str, list[float]]) -> None:
+def _depth_lines(axis: Axes, facts: Facts, series: dict[str, dict[str, float]]) -> None:
+    """A line per method through its values by block."""
+    keys, names = list(facts.results.params.blocks), _depths(facts)
     for method, values in series.items():
-        plot.method_line(axis, method, range(len(values)), values)
-    names = _depths(facts)
+        plot.method_line(axis, method, [keys.index(key) for key in values], list(values.values()))
     axis.set_xticks(range(len(names)), names)
     axis.set(xlim=(-0.3, len(names) - 0.7), xlabel="blocks")
     axis.yaxis.set_major_locator(MaxNLocator(6))
+
+
+def _listed(series: dict[str, dict[str, float]], form: str) -> str:
+    return plot.listed({method: list(values.values()) for method, values in series.items()}, form)
 
 
 def _sweep(axis: Axes, facts: Facts, column: str, factor: float, label: str) -> None:

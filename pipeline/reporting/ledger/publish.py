@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.anytime.policy_file import policy_path
 from pipeline.base.errors import UserError
 from pipeline.base.files import atomic_folder, write_arrays, write_json
 from pipeline.base.folders import Folders
@@ -47,9 +48,10 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
 
 
 def copy_networks(folders: Folders, keys: list[str], target: Path) -> str:
-    """Copy what the networks are loaded from, under the names that they have in a run, so that `target` can be read as one; in
-    words. Nothing is copied where all of it is larger than LARGEST."""
-    names = network_files(folders, keys)
+    """Copy what the networks and their policy are loaded from, under the names that they have in a run, so that `target` can be
+    read as one; in words. Nothing is copied where all of it is larger than LARGEST."""
+    policy = policy_path(folders)
+    names = network_files(folders, keys) + [str(policy.relative_to(folders.root))] * policy.exists()
     size = sum((folders.root / name).stat().st_size for name in names)
     if size > LARGEST:
         return f"networks: {size / 1e6:.1f} MB, left out; only up to {LARGEST / 1e6:g} MB are published"

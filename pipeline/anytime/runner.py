@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.anytime.slices import Carry, run_slice, summarised
 from pipeline.encoding.poisson import FIXED
 from pipeline.inference.networks import ExitBlock
-from pipeline.inference.slices import Carry, run_slice, summarised
 from pipeline.network.walk import Bundle
 from pipeline.partition.exit_rule import exit_rule, softmax
 from pipeline.training.device import Compute
@@ -87,16 +87,17 @@ class Images:
         sums = np.full_like(running, -np.inf)
         sums[:, here.vote.classes] = running[:, here.vote.classes]
         ends = decision.leaves if hard is not None else np.zeros(count, bool)
-        return Looked(sums, decision.prediction, ends)
+        return Looked(sums, decision.prediction, ends, decision.hard_probability)
 
 
 class Looked(NamedTuple):
-    """Of n images at a node: running logits float32 `[n, K]` (minus infinity for unknown classes), predictions int64 `[n]`, and
-    whether the hard class detector ends them there, bool `[n]`."""
+    """Of n images at a node: running logits float32 `[n, K]` (minus infinity for unknown classes), predictions int64 `[n]`,
+    whether the hard class detector ends them there, bool `[n]`, and its probability float32 `[n]`, NaN where it says nothing."""
 
     sums: np.ndarray
     prediction: np.ndarray
     ends: np.ndarray
+    hard_probability: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,16 @@ class Policy:
     temperature: np.ndarray
 
 
+class Left(NamedTuple):
+    """Of n images: the place in the path at which each left, and its prediction there, int64 `[n]`; its confidence at the node's
+    temperature, and the hard class detector's probability as in `Looked`, float32 `[n]`."""
+
+    place: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+    hard_probability: np.ndarray
+
+
 class TimeRunner:
     """Inference of one network by a policy; slices end after each of `steps`, rising up to all. The path must end at the last
     block and the last step, so that every image leaves."""
@@ -116,9 +127,10 @@ class TimeRunner:
     def __init__(self, compute: Compute, blocks: list[ExitBlock], steps: Sequence[int], policy: Policy, classes: int):
         self.compute, self.blocks, self.steps, self.policy, self.classes = compute, blocks, steps, policy, classes
 
-    def run(self, feed: Feed, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The place in the path at which every row left, and its prediction, int64 `[n]` each."""
-        self.left, self.prediction = np.full(len(rows), -1), np.full(len(rows), -1)
+    def run(self, feed: Feed, rows: np.ndarray) -> Left:
+        """Where and how every row leaves, in the order of `rows`."""
+        nowhere, unknown = np.full((2, len(rows)), -1, np.int64), np.full((2, len(rows)), np.nan, np.float32)
+        self.left = Left(*nowhere, *unknown)
         self.waiting: list[list[tuple[np.ndarray, Images]]] = [[] for _ in self.policy.path]
         chunk = self.compute.micro_batch
         with torch.no_grad(), self.compute.autocast():
@@ -128,7 +140,7 @@ class TimeRunner:
                 self._node(0, positions, Images.start(bundle, self.steps, len(self.blocks)))
                 self._drain(chunk)
             self._drain(1)
-        return self.left, self.prediction
+        return self.left
 
     def _drain(self, least: int) -> None:
         """Run later nodes while at least so many images wait for them."""
@@ -152,8 +164,10 @@ class TimeRunner:
         leaves = ((sure >= np.float32(self.policy.threshold)) | looked.ends)[: len(positions)]
         if place == len(self.policy.path) - 1:
             leaves[:] = True
-        self.left[positions[leaves]] = place
-        self.prediction[positions[leaves]] = looked.prediction[: len(positions)][leaves]
+        leaving = positions[leaves]
+        self.left.place[leaving] = place
+        for kept, found in zip(self.left[1:], (looked.prediction, sure, looked.hard_probability), strict=True):
+            kept[leaving] = found[: len(positions)][leaves]
         if not leaves.all():
             images.forget(self.blocks)
             staying = np.flatnonzero(~leaves)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from networks import build_block
 
+from pipeline.anytime.carried.scan import lif_slice, lif_slice_in_torch, load_slices
+from pipeline.anytime.slices import run_slice, summarised
 from pipeline.engine.choose import choose_engine
-from pipeline.inference.carried.scan import lif_slice, lif_slice_in_torch, load_slices
-from pipeline.inference.slices import run_slice, summarised
 from pipeline.network import build
 from pipeline.network.build import Design
 from pipeline.network.params import BlockParams, NetworkParams

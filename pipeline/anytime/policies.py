@@ -16,9 +16,9 @@ import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from pipeline.anytime.runner import Images, Node, filled_up
 from pipeline.encoding.poisson import FIXED
 from pipeline.inference.networks import ExitBlock
-from pipeline.inference.time_runner import Images, Node, filled_up
 from pipeline.partition.exit_rule import softmax
 from pipeline.training.device import Compute
 from pipeline.training.feed import Feed
@@ -62,7 +62,7 @@ def run_nodes(
                 for b in range(len(blocks)):
                     images.advance(blocks, (b, s))
                     looked = images.look(blocks, (b, s), s == len(steps) - 1, classes)
-                    for kept, new in zip((found.sums, found.prediction, found.ends), looked, strict=True):
+                    for kept, new in zip((found.sums, found.prediction, found.ends), looked, strict=False):
                         kept[b, s, part] = new[:count]
                 images.forget(blocks)
     return found

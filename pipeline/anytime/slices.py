@@ -7,9 +7,9 @@ that an image can stop after any step, wait, and go on. Synapses are dense opera
 import torch
 from torch import Tensor
 
+from pipeline.anytime.carried.scan import lif_slice
 from pipeline.engine.contract import Synapse
 from pipeline.engine.synapses import currents
-from pipeline.inference.carried.scan import lif_slice
 from pipeline.network.block import Block, features
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
 from pipeline.network.plan import LayerPlan

@@ -6,13 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipeline.base.folders import Folders
-from pipeline.config import load_params
-from pipeline.data.prepared import load_prepared
-from pipeline.encoding.poisson import FIXED
-from pipeline.inference.infer_stage import sample_rows
-from pipeline.inference.networks import load_exit_blocks
-from pipeline.inference.over_time import (
+from pipeline.anytime.policies import (
     Nodes,
     all_paths,
     cheapest,
@@ -21,8 +15,14 @@ from pipeline.inference.over_time import (
     replay_path,
     run_nodes,
 )
+from pipeline.anytime.runner import Policy, TimeRunner
+from pipeline.base.folders import Folders
+from pipeline.config import load_params
+from pipeline.data.prepared import load_prepared
+from pipeline.encoding.poisson import FIXED
+from pipeline.inference.infer_stage import sample_rows
+from pipeline.inference.networks import load_exit_blocks
 from pipeline.inference.stored import stored_votes
-from pipeline.inference.time_runner import Policy, TimeRunner
 from pipeline.partition.exit_rule import replay
 from pipeline.training.context import Context
 
@@ -66,11 +66,12 @@ def test_the_runner_does_what_the_replay_says(finished_run, turns, chunk):
     confidence = nodes.confidence(temperature)
     threshold = float(np.median(np.max([confidence[node] for node in path[:-1]], axis=0)))
     wanted = replay_path(nodes, confidence, np.zeros(len(rows), int), path, threshold, np.ones((len(blocks), 3)))
-    left, prediction = TimeRunner(compute, blocks, steps, Policy(path, threshold, temperature), classes).run(feed, rows)
-    b, s = np.array(path)[left].T
-    assert len(set(left)) > 1
-    assert list(left) == list(wanted.left)
-    assert list(prediction) == list(nodes.prediction[b, s, np.arange(23)])
+    left = TimeRunner(compute, blocks, steps, Policy(path, threshold, temperature), classes).run(feed, rows)
+    b, s = np.array(path)[left.place].T
+    assert len(set(left.place)) > 1
+    assert list(left.place) == list(wanted.left)
+    assert list(left.confidence) == list(confidence[b, s, np.arange(23)])
+    assert list(left.prediction) == list(nodes.prediction[b, s, np.arange(23)])
 
 
 def last_of_each(path):
