@@ -1,6 +1,6 @@
 """Digest the code that each stage runs: runs/code/<stage>.json, by file. A stage runs again where its own file changes.
 
-Comments and docstrings do not count. DVC by itself sees no imports.
+Comments do not count, nor do docstrings, but for stages that read them. DVC by itself sees no imports.
 """
 
 import ast
@@ -27,7 +27,7 @@ def is_stage(path: Path) -> bool:
 def main(folders: Folders, _: Any) -> None:
     """The stage."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if is_stage(path):
+        if is_stage(path) and path != Path(__file__):
             write_json(folders.runs / "code" / f"{path.stem}.json", code_of(path))
 
 

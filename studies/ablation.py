@@ -24,21 +24,18 @@ from studies.experiments import in_one_line, require_seeds, write_table
 from studies.variants import compare
 
 WHOLE = "the whole recipe"
-FOUR_STEPS = 0.01 / 4**2
-"""The recipe's readout rate, 0.01, at four steps: a readout sums over the steps, so what it learns grows by their square."""
-ADAM = {"training.optimizer": "adam", "training.weight_decay": 0.0, "training.readout_rate": 1.0}
+STEPS, READOUT = "encoding.time_steps", "training.readout_rate"
+ADAM = {"training.optimizer": "adam", "training.weight_decay": 0.0, READOUT: 1.0}
 """It sets the rate of each weight by itself."""
 INGREDIENTS: dict[str, dict[str, Any]] = {
     WHOLE: {},
-    "Poisson input, 4 steps": {
-        "encoding.kind": "poisson", "encoding.time_steps": 4, "encoding.max_rate_hz": 1000.0, "training.readout_rate": FOUR_STEPS,
-    },
+    "Poisson input, 4 steps": {"encoding.kind": "poisson", STEPS: 4, "encoding.max_rate_hz": 1000.0},
     "one spike a step": {"neuron.levels": 1},
-    "one spike a step, 4 steps": {"neuron.levels": 1, "encoding.time_steps": 4, "training.readout_rate": FOUR_STEPS},
-    "2 steps": {"encoding.time_steps": 2, "training.readout_rate": 4 * FOUR_STEPS},
+    "one spike a step, 4 steps": {"neuron.levels": 1, STEPS: 4},
+    "2 steps": {STEPS: 2},
     "no normalisation, Adam": ADAM | {"network.norm": "none", "blocks.b1.learning_rate": 0.001},
     "Adam": ADAM | {"blocks.b1.learning_rate": 0.002},
-    "readout at the full rate": {"training.readout_rate": 1.0},
+    "readout at the full rate": {READOUT: 1.0},
     "currents of scale 1": {"network.norm_scale": 1.0},
     "constant rate": {"training.schedule": "constant"},
     "no label smoothing": {"training.label_smoothing": 0.0},
@@ -91,8 +88,12 @@ def ablate(folder: Path, own: dict[str, Any], seeds: list[int]) -> pd.DataFrame:
 
 
 def changed(own: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the parameters with values put at dotted names."""
+    """A copy of the parameters with values put at dotted names. A readout sums over the steps, so what it learns grows by their
+    square: its rate falls by that where there are more."""
     copy: dict[str, Any] = yaml.safe_load(yaml.safe_dump(own))
+    if STEPS in changes and READOUT not in changes:
+        more = changes[STEPS] / own["encoding"]["time_steps"]
+        changes = changes | {READOUT: own["training"]["readout_rate"] / more**2}
     for name, value in changes.items():
         *sections, last = name.split(".")
         section = copy

@@ -1,7 +1,7 @@
 """Bands for an experiment that can be run once only: `python -m studies.bands` prints `expectations` for params.yaml.
 
-Where there are several seeds, `python -m studies.seeds` is the better source. One run holds two trainings of block 1 that
-differ only by their random numbers, BlocTrain-base's and end to end's, unless their learning rates differ; d = their
+Where there are several seeds, `python -m studies.seeds` is the better source. One run can hold two trainings of block 1 that
+differ only by their random numbers, BlocTrain-base's and end to end's, if both are trained at the same learning rate; d = their
 difference in test accuracy gives a seed's standard deviation s = |d| / sqrt(2), else 0. A band of an accuracy p, measured on
 n test images, is
 p -+ 3 sqrt(p (1 - p) / n + s^2).
@@ -25,7 +25,7 @@ def bands(summary: dict[str, Any], params: Params) -> str:
     """`expectations` in YAML for the numbers of one reports/summary.json."""
     alike = params.blocks["b1"].learning_rate == params.baselines.end_to_end_learning_rate
     test_images, spread = params.data.split.test, variation({}, [summary] if alike else []).deviation
-    pair = None not in (summary["accuracy"].get(method) for method in ("bloctrain_base", "end_to_end"))
+    pair = all("b1" in summary["accuracy"]["by_depth"][method] for method in ("bloctrain_base", "end_to_end"))
     source = f"test images and two seeds of block 1, sd {spread:.4f}" if pair and alike else "test images alone"
     rows = []
     for metric, value in flatten(summary).items():

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis import plot
-from pipeline.anytime.choose import COLUMNS, LOSSES, Candidates
+from pipeline.anytime.choose import COLUMNS, LOSSES, Candidates, choices
 from pipeline.anytime.policies import Outcome
 from pipeline.anytime.runner import TimeRunner
 from pipeline.base.errors import UserError
@@ -73,15 +73,9 @@ def study(params: Params, steps: list[int]) -> list[dict[str, Any]]:
     context = Context.open(FOLDERS, params)
     beside = "end_to_end" in params.baselines.trained
     rows: list[dict[str, Any]] = []
-    for method in ("bloctrain", "end_to_end"):
-        if method not in ("bloctrain", *params.baselines.trained):
-            continue
-        candidates = Candidates.of_run(context, method, steps)
-        for family, paths in candidates.families(method).items():
-            for points in LOSSES:
-                chosen = candidates.choose(paths, points)
-                extra = timed(context, params, method, candidates, chosen) if points == TIMED and beside else {}
-                rows.append(candidates.row(family, points, chosen) | extra)
+    for method, candidates, family, points, chosen in choices(context, params.baselines.trained, steps, LOSSES):
+        extra = timed(context, params, method, candidates, chosen) if points == TIMED and beside else {}
+        rows.append(candidates.row(family, points, chosen) | extra)
     return rows
 
 

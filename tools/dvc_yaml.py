@@ -20,7 +20,8 @@ ORDER = (
 )  # fmt: skip
 HEADER = """\
 # Made by `python -m tools.dvc_yaml` from the stage scripts, which say what each stage reads, needs and makes. Edit those.
-# A stage depends on its code by runs/code/<stage>.json: the digests of all that it imports, without comments and docstrings.
+# A stage depends on its code by runs/code/<stage>.json: the digests of all that it imports, without comments, and without
+# docstrings that nothing reads.
 # A stage that needs every block depends on the manifest of the deepest one: `collect` writes there the digests of all results
 # up to it.
 """

@@ -83,13 +83,15 @@ def running_lines(source: str, docstrings: bool = False) -> list[str]:
             lines[row - 1] = lines[row - 1][:column]
         elif token.end[0] > token.start[0]:
             inside |= set(range(token.start[0] - 1, token.end[0]))
-    for node in () if docstrings else ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            assert node.end_lineno is not None
-            rows = range(node.lineno - 1, node.end_lineno)
-            inside -= set(rows)
-            for row in rows:
-                lines[row] = ""
+    nodes = [] if docstrings else [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):  # those before keep their places
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            assert node.end_lineno is not None and node.end_col_offset is not None
+            first, last = node.lineno - 1, node.end_lineno - 1
+            before, after = lines[first].encode()[: node.col_offset], lines[last].encode()[node.end_col_offset :]
+            inside -= set(range(first, last + 1))
+            lines[first : last + 1] = [before.decode(), *[""] * (last - first)]
+            lines[last] = lines[last].rstrip() + after.decode()
     return [line if row in inside else line.rstrip() for row, line in enumerate(lines) if line.strip() or row in inside]
 
 
@@ -100,6 +102,6 @@ def _running(tree: ast.AST) -> list[ast.AST]:
     while todo:
         node = todo.pop()
         found.append(node)
-        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
-            todo += ast.iter_child_nodes(node)
+        unread = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        todo += node.orelse if unread and isinstance(node, ast.If) else ast.iter_child_nodes(node)
     return found

@@ -4,7 +4,7 @@ Of a family of paths the cheapest policy is taken that loses at most so many poi
 steps. The end-to-end network has learned from the validation images, so its choice is too bold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,11 +74,12 @@ class Candidates:
         every = list(all_paths(*self.cost.shape))
         return {TIME: every} if method == "end_to_end" else {DEPTH: [depth], BOTH: [depth, *every]}
 
-    def choose(self, paths: Sequence[tuple[Node, ...]], points: float) -> Outcome:
-        """The cheapest policy, by validation images, that loses at most so many points of their accuracy."""
+    def choose(self, paths: Sequence[tuple[Node, ...]], losses: Sequence[float]) -> list[Outcome]:
+        """For each of `losses` the cheapest policy, by validation images, that loses at most so many points of their accuracy."""
         of = self.validation
-        whole = of.replay(depth_path(*self.cost.shape), NEVER, self.cost)
-        return cheapest(of.nodes, of.confidence, of.label, paths, THRESHOLDS, self.cost, whole.accuracy - points / 100)
+        whole = of.replay(depth_path(*self.cost.shape), NEVER, self.cost).accuracy
+        least = [whole - points / 100 for points in losses]
+        return cheapest(of.nodes, of.confidence, of.label, paths, THRESHOLDS, self.cost, least)
 
     def policy(self, chosen: Outcome) -> tuple[list[int], Policy]:
         """A policy to run, and the steps at which its slices end: those that its path stops at."""
@@ -96,3 +97,14 @@ class Candidates:
             float(np.array(self.steps)[left[:, 1]].mean()), 1 + float(left[:, 0].mean()),
         )  # fmt: skip
         return dict(zip(COLUMNS, cells, strict=True))
+
+
+def choices(
+    context: Context, trained: Sequence[str], steps: Sequence[int], losses: Sequence[float]
+) -> Iterator[tuple[str, Candidates, str, float, Outcome]]:
+    """Method, its candidates, family, points and policy: of BlocTrain, and of end to end where that is one of `trained`."""
+    for method in ("bloctrain", *(name for name in trained if name == "end_to_end")):
+        candidates = Candidates.of_run(context, method, steps)
+        for family, paths in candidates.families(method).items():
+            for points, chosen in zip(losses, candidates.choose(paths, losses), strict=True):
+                yield method, candidates, family, points, chosen

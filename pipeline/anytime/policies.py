@@ -125,9 +125,17 @@ def replay_path(
 
 def cheapest(
     nodes: Nodes, confidence: np.ndarray, label: np.ndarray, paths: Sequence[tuple[Node, ...]], thresholds: Sequence[float],
-    cost: np.ndarray, accuracy: float,
-) -> Outcome:  # fmt: skip
-    """The policy of least cost that is right at least as often as `accuracy`; the most accurate where none is."""
-    tried = [replay_path(nodes, confidence, label, path, threshold, cost) for path in paths for threshold in thresholds]
-    enough = [one for one in tried if one.accuracy >= accuracy]
-    return min(enough, key=lambda one: one.cost) if enough else max(tried, key=lambda one: one.accuracy)
+    cost: np.ndarray, accuracies: Sequence[float],
+) -> list[Outcome]:  # fmt: skip
+    """For each of `accuracies` the policy of least cost that is right at least as often; the most accurate where none is."""
+    found: list[Outcome | None] = [None] * len(accuracies)
+    most: Outcome | None = None
+    for path in paths:
+        for threshold in thresholds:
+            tried = replay_path(nodes, confidence, label, path, threshold, cost)
+            most = tried if most is None or tried.accuracy > most.accuracy else most
+            for number, (least, best) in enumerate(zip(accuracies, found, strict=True)):
+                if tried.accuracy >= least and (best is None or tried.cost < best.cost):
+                    found[number] = tried
+    assert most is not None
+    return [best or most for best in found]

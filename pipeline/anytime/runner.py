@@ -1,8 +1,8 @@
 """Exits in depth and time for real: an image runs the blocks and steps of its path up to where it leaves, and no more.
 
 Images that go on wait, with their potentials and the spikes that later nodes read, until they fill a whole chunk for the next
-node of the path. Every call of a network has one shape per slice, so an image gets the very numbers that
-`run_nodes` found for it.
+node of the path. Every call of a network has one shape per slice, so an image gets the numbers that `run_nodes` found for it;
+up to rounding, where slices end at other steps.
 """
 
 from collections.abc import Sequence
@@ -83,7 +83,7 @@ class Images:
         for here, carry in zip(blocks[: node[0] + 1], self.carry, strict=False):
             logits, hcd = summarised(here.block, carry)
             hard = None if hcd is None or not last else hcd.cpu().numpy()
-            decision = exit_rule(running, here.vote.on(logits.cpu().numpy(), hard), NEVER, last=False)
+            decision = exit_rule(running, here.vote.on(logits.cpu().numpy(), hard), np.inf, last=False)  # the detector alone
         sums = np.full_like(running, -np.inf)
         sums[:, here.vote.classes] = running[:, here.vote.classes]
         ends = decision.leaves if hard is not None else np.zeros(count, bool)

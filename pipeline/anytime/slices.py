@@ -1,7 +1,9 @@
 """Blocks that run some time steps at a time, from the potentials that the steps before left.
 
 Whole spike trains need no state between steps: engines keep it in registers. Here it is carried in tensors, one per layer, so
-that an image can stop after any step, wait, and go on. Synapses are dense operations, on any device.
+that an image can stop after any step, wait, and go on. Synapses are dense operations, on any device. On CPUs they are computed in
+float32, as the event-driven engine does for bfloat16 spikes, so that spikes agree up to the order of sums. The engine of integer
+neurons rounds their currents and slices do not, so that spikes differ a little more.
 """
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from pipeline.anytime.carried.scan import lif_slice
 from pipeline.engine.contract import Synapse
-from pipeline.engine.synapses import currents
+from pipeline.engine.synapses import currents, normalised
 from pipeline.network.block import Block, features
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
 from pipeline.network.plan import LayerPlan
@@ -37,7 +39,8 @@ def run_slice(block: Block, bundle: Bundle, carry: Carry) -> Tensor:
     flat = features(emitted, block.readout_pool)
     if block.hidden is not None:
         flat = _layer(block.hidden, [flat], carry, "hidden")
-    total = leaky_sum(flat, block.leak)
+    with torch.autocast(flat.device.type, enabled=False):
+        total = leaky_sum(flat, block.leak)
     carry[READOUT] = total + block.leak ** len(flat) * carry[READOUT] if READOUT in carry else total
     return spikes
 
@@ -50,6 +53,15 @@ def summarised(block: Block, carry: Carry) -> tuple[Tensor, Tensor | None]:
 
 
 def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
+    """The layer's output, in the dtype of its inputs."""
+    device, dtype = inputs[0].device.type, inputs[0].dtype
+    if device != "cpu" or dtype == torch.float32:
+        return _computed(layer, inputs, carry, name)
+    with torch.autocast(device, enabled=False):
+        return _computed(layer, [one.float() for one in inputs], carry, name).to(dtype)
+
+
+def _computed(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
     match layer:
         case SpikingMaxPool():
             pooled: Tensor = layer(inputs)
@@ -63,7 +75,7 @@ def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str
         case SpikingConv():
             current = layer.current(inputs)
             if layer.norm is not None:
-                current = layer.norm(current.flatten(0, 1)).unflatten(0, current.shape[:2])
+                current = normalised(current, layer.norm)
             return _fire(current, layer.neuron, carry, name)
     raise TypeError(f"layer {name}: {type(layer).__name__} cannot stop between steps")
 

@@ -69,7 +69,10 @@ def _up_to(blocks: dict[str, Any], key: str | None, origin: str) -> dict[str, An
 
 def _only(section: Section, fields: list[str]) -> Section:
     """The section with these fields alone: asking for another raises AttributeError."""
-    return type(section).model_construct(**{field: getattr(section, field) for field in fields})
+    found = section.model_copy()
+    for name in vars(section).keys() - set(fields):
+        del vars(found)[name]
+    return found
 
 
 def described(parameters: Any, names: Sequence[str]) -> dict[str, Any]:

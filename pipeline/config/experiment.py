@@ -95,6 +95,11 @@ class Params(Section):
                 "data.split.held_out is false, so validation images are trained on: hard classes cannot be picked on them, and "
                 "baselines cannot train on both; write partition.source: test and baselines.trained: []"
             )
+        if not self.data.split.held_out and self.inference.steps is not None:
+            raise ValueError(
+                "data.split.held_out is false, so validation images are trained on: exits in time cannot be chosen on them; "
+                "write inference.steps: null"
+            )
         return self
 
     @model_validator(mode="after")
@@ -107,10 +112,11 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _exits_within_the_steps(self) -> Params:
-        steps, every = self.inference.steps, self.encoding.time_steps
-        if steps is not None and (steps[-1] > every or steps[0] == every):
-            raise ValueError(
-                f"inference.steps {steps}: at least one must be below encoding.time_steps {every}, and none above; correct them"
-            )
+    def _steps_before_the_last(self) -> Params:
+        every = self.encoding.time_steps
+        for name, steps in (("inference.steps", self.inference.steps), ("training.loss_steps", self.training.loss_steps)):
+            if steps is not None and (steps[-1] > every or steps[0] == every):
+                raise ValueError(
+                    f"{name} {steps}: at least one must be below encoding.time_steps {every}, and none above; correct them"
+                )
         return self

@@ -8,8 +8,9 @@ Over few places and many channels one large product is several times as fast the
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
+from pipeline.engine.synapses import convolution
 from pipeline.neuron.fused.library import processor
 
 MOST_PLACES = 64
@@ -31,7 +32,7 @@ def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     if size > 1 and places <= MOST_PLACES and min(weight.shape[:2]) >= FEWEST_CHANNELS:
         current: Tensor = _Unfolded.apply(x, weight, stride)
         return current
-    return conv2d(x, weight.to(x.dtype), stride=stride, padding=size // 2)
+    return convolution(x, weight, stride)
 
 
 class _Unfolded(torch.autograd.Function):

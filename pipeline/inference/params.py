@@ -1,13 +1,10 @@
 """The section `inference`: early exit (Algorithm 3) and what is measured of it."""
 
-from __future__ import annotations
-
-from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from pipeline.base.sections import Count, Probability, Section
+from pipeline.base.sections import Count, Probability, Section, Steps
 
 
 class InferenceParams(Section):
@@ -22,17 +19,11 @@ class InferenceParams(Section):
     """Test images that latency and synaptic operations are measured on."""
     latency_repeats: Count = 3
     """Measurements of latency, of which the median counts."""
-    steps: Annotated[list[Count], Field(min_length=1)] | None = None
+    steps: Steps | None = None
     """Numbers of time steps after which an image may leave, as well as after all of them. The policy is chosen on validation
     images, and predictions leave by it. null: after all steps alone. Paper: null."""
     points_lost: Annotated[float, Field(ge=0.0, le=100.0)] = 0.5
     """Points of validation accuracy that exits in time may lose against all blocks and steps. Unit: percentage points."""
-
-    @model_validator(mode="after")
-    def _steps_rise(self) -> InferenceParams:
-        if self.steps is not None and any(later <= earlier for earlier, later in pairwise(self.steps)):
-            raise ValueError(f"steps {self.steps}: each must be larger than the one before; sort them")
-        return self
 
 
 def thresholds(theta_conf: float | list[float], blocks: int) -> list[float]:

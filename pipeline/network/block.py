@@ -87,12 +87,14 @@ class Dropout(NamedTuple):
 
 class BlockOutput(NamedTuple):
     """spikes `[T, B, C, H, W]` for the next block; logits `[B, K]` and hcd_logit `[B]` (or None), the last membrane
-    potentials of the output layer; summary `[B, N]`, the leaky sum of spikes that both are linear in."""
+    potentials of the output layer; summary `[B, N]`, the leaky sum of spikes that both are linear in; early, logits after the
+    numbers of steps that were asked for."""
 
     spikes: Tensor
     logits: Tensor
     hcd_logit: Tensor | None
     summary: Tensor
+    early: Sequence[Tensor] = ()
 
 
 class Block(nn.Module):
@@ -115,13 +117,16 @@ class Block(nn.Module):
         """Features that the classifier receives, H * W * C."""
         return self.hidden.plan.main.fan_in if self.hidden is not None else self.readout.shape[1]
 
-    def forward(self, spikes: Tensor | Bundle, dropout: Dropout | None = None) -> BlockOutput:
-        """Run input spikes `[T, B, C, H, W]`, or a bundle of them, through trunk and classifier."""
+    def forward(self, spikes: Tensor | Bundle, dropout: Dropout | None = None, steps: Sequence[int] = ()) -> BlockOutput:
+        """Run input spikes `[T, B, C, H, W]`, or a bundle of them, through trunk and classifier. `steps`, rising, are numbers of
+        steps below T after which logits are wanted too."""
         own = self.trunk(spikes)
-        return BlockOutput(own, *self.classify(own, dropout))
+        return BlockOutput(own, *self.classify(own, dropout, steps))
 
-    def classify(self, spikes: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor | None, Tensor]:
-        """(logits, hcd_logit, summary) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
+    def classify(
+        self, spikes: Tensor, dropout: Dropout | None = None, steps: Sequence[int] = ()
+    ) -> tuple[Tensor, Tensor | None, Tensor, list[Tensor]]:
+        """(logits, hcd_logit, summary, early) of trunk output `[T, B, C, H, W]`. The readout is in full precision."""
         for layer in self.head:
             spikes = layer([spikes])
         flat, kept = features(spikes, self.readout_pool), 1.0
@@ -130,10 +135,18 @@ class Block(nn.Module):
         if self.hidden is not None:
             flat, kept = self.hidden(flat, kept), 1.0
         with torch.autocast(spikes.device.type, enabled=False):
-            summary = self.engine.readout(flat, self.leak) / kept
-            logits = summary @ self.readout.T
-            hcd_logit = summary @ self.hcd if self.hcd is not None else None
-        return logits, hcd_logit, summary
+            summaries = [summary / kept for summary in self._summaries(flat, steps)]
+            *early, logits = [summary @ self.readout.T for summary in summaries]
+            hcd_logit = summaries[-1] @ self.hcd if self.hcd is not None else None
+        return logits, hcd_logit, summaries[-1], early
+
+    def _summaries(self, flat: Tensor, steps: Sequence[int]) -> list[Tensor]:
+        """Leaky sums of `flat` `[T, B, N]` after each of `steps` and after all."""
+        found: list[Tensor] = []
+        for start, stop in zip((0, *steps), (*steps, len(flat)), strict=True):
+            own = self.engine.readout(flat[start:stop], self.leak)
+            found.append(own + self.leak ** (stop - start) * found[-1] if found else own)
+        return found
 
 
 def features(spikes: Tensor, pool: int = 1) -> Tensor:

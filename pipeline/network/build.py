@@ -59,7 +59,8 @@ def build_trunk(
 ) -> Trunk:  # fmt: skip
     """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind."""
     plans = plan_blocks(sections, image, kind)
-    return _trunk(sections, [plans[key] for key in keys], _generator(sections, purpose), engine, make_layer)
+    make = make_layer or layer_maker(sections.network)
+    return _trunk(sections, [plans[key] for key in keys], _generator(sections, purpose), engine, make)
 
 
 def build_block(
@@ -75,7 +76,7 @@ def build_block(
     generator = _generator(sections, purpose)
     plans = plan_blocks(sections, image, kind)
     plan, make = plans[keys[-1]], make_layer or layer_maker(sections.network)
-    trunk = _trunk(sections, [plans[key] for key in keys], generator, engine, make_layer)
+    trunk = _trunk(sections, [plans[key] for key in keys], generator, engine, make)
     hidden = None
     if plan.hidden:
         neuron = _neuron(sections, plan.hidden)
@@ -96,9 +97,8 @@ def _neuron(sections: NetworkSections, plan: LayerPlan) -> LIF:
 
 
 def _trunk(
-    sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine,
-    make_layer: MakeLayer | None,
-) -> Trunk:  # fmt: skip
-    gain, make = sections.network.init_gain, make_layer or layer_maker(sections.network)
+    sections: NetworkSections, plans: Sequence[BlockPlan], generator: torch.Generator, engine: Engine, make: MakeLayer
+) -> Trunk:
+    gain = sections.network.init_gain
     layers = [make(plan, _neuron(sections, plan), gain, generator, engine) for block in plans for plan in block.trunk]
     return Trunk(plans, layers)

@@ -53,9 +53,10 @@ class Network:
             UserError: an image that cannot be taken, or thresholds or rows that do not fit.
         """
         pixels = as_pixels(images, self.image_shape, resize)
-        noise = np.arange(len(pixels)) if rows is None else np.asarray(rows, dtype=np.int64)
-        if noise.shape != (len(pixels),) or (noise < 0).any():
-            raise UserError(f"rows: {len(noise)} where there are {len(pixels)} images; give each image one row, 0 or above")
+        noise = np.arange(len(pixels)) if rows is None else np.asarray(rows)
+        if noise.shape != (len(pixels),) or noise.dtype.kind not in "iu" or (noise < 0).any():
+            raise UserError(f"rows: {rows!r} for {len(pixels)} images; give each image one whole number, 0 or above")
+        noise = noise.astype(np.int64)
         feed, every = _PixelFeed(pixels, noise, self.encoder), np.arange(len(pixels))
         if theta_conf is None and self.timed is not None:
             steps, policy = self.timed

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.accounting.network_cost import NetworkCost
-from pipeline.anytime.policy_file import load_policy, policy_path
+from pipeline.anytime.policy_file import load_policy
 from pipeline.base.errors import UserError
 from pipeline.base.files import parameter_count
 from pipeline.base.folders import METHODS, Folders
 from pipeline.base.parameters import Parameters, load_parameters
 from pipeline.inference.networks import load_exit_blocks
 from pipeline.inference.params import InferenceParams
+from pipeline.inference.stored import built_keys
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
 from pipeline.predict.network import Network, checked_thresholds
@@ -48,9 +49,9 @@ class Run:
         self._require_weights(method)
         context = self._context
         blocks = load_exit_blocks(context, method)
-        timed = load_policy(self.folders) if method == "bloctrain" and theta_conf is None else None
-        if timed is not None and (timed[1].path[-1][0] + 1, timed[0][-1]) != (len(blocks), context.encoder.time_steps):
-            raise UserError(f"{policy_path(self.folders)}: not made for this network; run `dvc repro`")
+        timed = None
+        if method == "bloctrain" and theta_conf is None:
+            timed = load_policy(self.folders, built_keys(self.folders, context.params.blocks))
         chosen = self._parameters.inference.theta_conf if theta_conf is None else theta_conf
         theta_conf = checked_thresholds(chosen, len(blocks), len(context.params.blocks))
         steps, manifest = context.encoder.time_steps * context.params.neuron.levels, context.manifest

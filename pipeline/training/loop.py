@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -139,7 +139,8 @@ def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet],
     with tqdm(total=total, desc=f"{name} epoch {epoch + 1}/{training.epochs}", unit="image", leave=False,
               disable=not (job.compute.first and sys.stderr.isatty()), mininterval=REDRAW) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
-            sums += accumulate(job.compute, job.block, micro, host, _dropout(job, micro, epoch), training.label_smoothing)
+            dropout, early = _dropout(job, micro, epoch), training.loss_steps or ()
+            sums += accumulate(job.compute, job.block, micro, host, dropout, training.label_smoothing, early)
             seen += len(micro.positions)
             if micro.ends_batch:
                 rate = learning_rate * decay(training.schedule, epoch, training.epochs, step, steps)
@@ -173,9 +174,11 @@ def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
 
 
 def accumulate(
-    compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None, smoothing: float = 0.0
-) -> Tensor:
-    """Forward and backward of one micro-batch, with that share of label smoothing.
+    compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None, smoothing: float = 0.0,
+    steps: Sequence[int] = (),
+) -> Tensor:  # fmt: skip
+    """Forward and backward of one micro-batch, with that share of label smoothing. The class loss is the mean of those after each
+    of `steps` and after all steps.
 
     Returns the sums of class loss, HCD loss and correct predictions, float64 `[3]` on the device: nothing waits for it.
     """
@@ -184,8 +187,13 @@ def accumulate(
         return torch.zeros(3, dtype=torch.float64, device=compute.device)
     column = torch.from_numpy(part.column[micro.positions]).to(compute.device)
     with compute.autocast():
-        output = block(part.feed.to_device(host, compute.device, compute.dtype), dropout)
-    class_loss = cross_entropy(output.logits, column, reduction="sum", label_smoothing=smoothing)
+        bundle = part.feed.to_device(host, compute.device, compute.dtype)
+        every = len(next(iter(bundle.values())))
+        output = block(bundle, dropout, [step for step in steps if step < every])
+    losses = [
+        cross_entropy(logits, column, reduction="sum", label_smoothing=smoothing) for logits in [*output.early, output.logits]
+    ]
+    class_loss = sum(losses[1:], losses[0]) / len(losses)
     hcd_loss = torch.zeros_like(class_loss)
     if part.hard is not None:
         hard = torch.from_numpy(part.hard[micro.positions]).to(compute.device)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from pipeline.base.sections import Count, Positive, Section
+from pipeline.base.sections import Count, Positive, Section, Steps
 from pipeline.network.params import NetworkSections
 
 
@@ -36,6 +36,9 @@ class TrainingParams(Section):
     rate."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567). Paper: none mentioned."""
+    loss_steps: Steps | None = None
+    """Numbers of time steps after which the class loss is taken, as well as after all of them; their mean is trained (Deng et al.
+    2022, arXiv:2202.11946, at every step). It makes exits in time more accurate. null: after all steps alone. Paper: null."""
 
 
 class BaselinesParams(Section):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tiny_run import run_stage
 
 from pipeline.anytime.anytime_stage import TABLE
 from pipeline.anytime.choose import BOTH, LOSSES, Candidates
-from pipeline.anytime.policy_file import load_policy, policy_path, save_policy
+from pipeline.anytime.policy_file import load_policy, networks, policy_path, save_policy
 from pipeline.base.files import read_table
 from pipeline.base.folders import Folders
 from pipeline.base.yaml_file import read_mapping
@@ -21,7 +22,7 @@ from pipeline.predict.run import Run
 from pipeline.reporting.ledger.publish import copy_networks
 from pipeline.training.context import Context
 
-STEPS, POINTS = [1, 3], 3.0
+STEPS, POINTS, KEYS = [1, 3], 3.0, ["b1", "b2", "b3"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def rows_of(folder):
 
 def test_without_steps_there_is_no_policy(finished_run):
     assert rows_of(finished_run) == []
-    assert load_policy(Folders(finished_run)) is None
+    assert load_policy(Folders(finished_run), KEYS) is None
     assert Run(finished_run).network().timed is None
 
 
@@ -93,9 +94,9 @@ def test_more_points_cost_less(timed_run):
     context = Context.open(folders, load_params(folders.params))
     candidates = Candidates.of_run(context, "bloctrain", [*STEPS, 5])
     for paths in candidates.families("bloctrain").values():
-        cost = [candidates.choose(paths, points).cost for points in (0.0, 1.0, 5.0, 100.0)]
-        assert cost == sorted(cost, reverse=True)
-        assert candidates.choose(paths, 100.0).path[-1] == (2, 2)
+        chosen = candidates.choose(paths, [0.0, 1.0, 5.0, 100.0])
+        assert [one.cost for one in chosen] == sorted((one.cost for one in chosen), reverse=True)
+        assert {one.path[-1] for one in chosen} == {(2, 2)}
 
 
 def test_an_entry_of_the_ledger_keeps_the_policy(timed_run, answer, tmp_path):
@@ -106,20 +107,32 @@ def test_an_entry_of_the_ledger_keeps_the_policy(timed_run, answer, tmp_path):
 
 
 def test_a_policy_is_read_as_it_was_written(timed_run, tmp_path):
-    steps, policy = load_policy(Folders(timed_run))
-    save_policy(policy_path(Folders(tmp_path)), steps, policy)
+    steps, policy = load_policy(Folders(timed_run), KEYS)
+    save_policy(policy_path(Folders(tmp_path)), steps, policy, networks(Folders(timed_run), KEYS))
     again = policy_path(Folders(tmp_path)).read_bytes()
     assert again == policy_path(Folders(timed_run)).read_bytes()
 
 
 @pytest.mark.parametrize(
-    "change", [{"path": []}, {"path": [{"block": 1, "steps": 4}]}, {"temperature": [[1.0]]}, {"steps": None}]
-)
+    "change",
+    [
+        {"path": []}, {"path": [{"block": 1, "steps": 4}]}, {"path": [{"block": 0, "steps": 5}, {"block": 3, "steps": 5}]},
+        {"path": [{"block": 2, "steps": 5}, {"block": 1, "steps": 5}, {"block": 3, "steps": 5}]}, {"steps": [5, 5]},
+        {"temperature": [[1.0]]}, {"steps": None}, {"networks": {}},
+    ],
+)  # fmt: skip
 def test_a_damaged_policy_is_one_line(change, timed_run, tmp_path, refusal):
-    path = policy_path(Folders(tmp_path))
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(json.loads(policy_path(Folders(timed_run)).read_text()) | change))
-    assert refusal(load_policy, Folders(tmp_path)).startswith(f"{path}: ")
+    folder = Path(shutil.copytree(timed_run, tmp_path / "run"))
+    path = policy_path(Folders(folder))
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert refusal(load_policy, Folders(folder), KEYS).startswith(f"{path}: ")
+
+
+def test_a_policy_for_other_networks_is_one_line(timed_run, tmp_path, refusal):
+    folder = Path(shutil.copytree(timed_run, tmp_path / "run"))
+    shutil.copy(folder / "runs/b2/hcd.json", folder / "runs/b3/hcd.json")
+    assert "made for other networks" in refusal(Run(folder).network)
+    assert len(Run(folder).network(theta_conf=0.5).predict(np.zeros((2, 1, 8, 8), np.uint8))) == 2
 
 
 @pytest.mark.parametrize("steps", [[], [0], [5], [2, 2], [3, 1], [1, 6]])

@@ -109,13 +109,9 @@ def test_the_cheapest_policy_is_right_often_enough():
     label, cost = np.zeros(4, int), np.array([[1.0, 2.0], [3.0, 4.0]])
     confidence = nodes.confidence(np.ones((2, 2)))
     paths = [((b, s),) for b in (0, 1) for s in (0, 1)]
-    assert [cheapest(nodes, confidence, label, paths, [1.0], cost, at_least).cost for at_least in (0, 0.5, 0.6, 1.0)] == [
-        1,
-        2,
-        3,
-        4,
-    ]
-    assert cheapest(nodes, confidence, label, paths, [1.0], cost, 1.1).accuracy == 1.0
+    found = cheapest(nodes, confidence, label, paths, [1.0], cost, [0, 0.5, 0.6, 1.0, 1.1])
+    assert [one.cost for one in found[:4]] == [1, 2, 3, 4]
+    assert found[4].accuracy == 1.0
 
 
 def test_temperatures_undo_what_made_a_block_too_sure():

@@ -101,7 +101,7 @@ def test_rows_name_the_noise(network, test_images):
     same(network.predict(test_images), once)
 
 
-@pytest.mark.parametrize("rows", [[0, 1], [0, -1, 2], [[0, 1, 2]]])
+@pytest.mark.parametrize("rows", [[0, 1], [0, -1, 2], [[0, 1, 2]], 5, [0.7, 1, 2], ["a", "b", "c"]])
 def test_rows_that_do_not_fit_are_one_line(rows, network, test_images, refusal):
     assert refusal(network.predict, test_images[:3], rows=np.array(rows)).startswith("rows: ")
 

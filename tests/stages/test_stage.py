@@ -6,6 +6,7 @@ import yaml
 
 from pipeline.config import Params
 from pipeline.partition.params import PartitionParams
+from pipeline.training.params import BaselinesParams
 from stages.stage import Stage
 from tools.dvc_yaml import ORDER, entry
 
@@ -33,6 +34,14 @@ def test_a_stage_gets_what_it_stated_and_nothing_else():
     assert isinstance(found[0].partition, PartitionParams)
     with pytest.raises(AttributeError, match="does not state that it reads compute"):
         _ = found[0].compute
+
+
+def test_a_stage_gets_the_values_of_a_section_that_it_stated_and_no_other():
+    found = []
+    Stage(reads={"baselines.trained": BaselinesParams}).run(lambda folders, params: found.append(params), "a stage")
+    assert "end_to_end" in found[0].baselines.trained
+    with pytest.raises(AttributeError, match="end_to_end_at"):  # which has a default
+        _ = found[0].baselines.end_to_end_at
 
 
 @pytest.mark.parametrize("given", [["b1"], []])

@@ -36,6 +36,12 @@ def test_the_bands_of_the_experiments_run_once_are_those_of_their_published_runs
         assert made[row["metric"]]["max"] == pytest.approx(row["max"], abs=1e-3)
 
 
+def test_end_to_end_at_full_depth_alone_says_nothing_of_seeds(make_params):
+    accuracy = {"bloctrain_base": 0.7, "end_to_end": 0.8, "by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b3": 0.8}}}
+    text = bands({"accuracy": accuracy}, make_params({"baselines.end_to_end_learning_rate": 0.002}))
+    assert "two seeds" not in text and "test images alone" in text
+
+
 def test_fewer_images_and_seeds_further_apart_make_bands_wider(make_params):
     def width(images, second, rate=0.002):
         accuracy = {"by_depth": {"bloctrain_base": {"b1": 0.6}, "end_to_end": {"b1": second}}}

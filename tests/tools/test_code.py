@@ -1,5 +1,6 @@
 """A stage runs again where the code that it runs has changed, and for nothing else."""
 
+import ast
 import json
 from textwrap import dedent
 
@@ -8,7 +9,7 @@ import pytest
 from pipeline.base.folders import Folders
 from stages import code
 from tools.dvc_yaml import ORDER
-from tools.imports import ROOT, closure, code_of, digest, running_lines
+from tools.imports import ROOT, _running, closure, code_of, digest, running_lines
 
 SOURCE = dedent('''
     """What it is."""
@@ -100,6 +101,19 @@ def test_there_is_one_file_per_stage(tmp_path):
     folders = Folders(tmp_path)
     (folders.runs / "code").mkdir(parents=True)
     code.main(folders, None)
-    assert {path.stem for path in (folders.runs / "code").iterdir()} == set(ORDER)
+    assert {path.stem for path in (folders.runs / "code").iterdir()} == set(ORDER) - {"code"}
     written = json.loads((folders.runs / "code/partition.json").read_text())
     assert written == code_of(ROOT / "stages/partition.py")
+
+
+def test_code_on_the_line_of_a_docstring_counts():
+    for source in ('class A(B): """x."""\n', '"""x.\n\ny."""; import os\n', 'def f(): "x"; "y"; g()\n'):
+        lines = "\n".join(running_lines(source))
+        assert "x" not in lines
+        assert any(word in lines for word in ("class A(B):", "import os", "g()")), source
+    assert running_lines('class A(B): "é"; rate = 1\n') != running_lines('class A(B): "é"; rate = 2\n')
+
+
+def test_the_other_branch_of_type_checking_is_read(tmp_path):
+    tree = ast.parse("if TYPE_CHECKING:\n    import a\nelse:\n    import b\n")
+    assert [node.names[0].name for node in _running(tree) if isinstance(node, ast.Import)] == ["b"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from networks import build_block, compute_of
 from quadrants import CLASSES, training_set
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipeline.base.seeding import numpy_generator
 from pipeline.training.loop import HISTORY, _plan, accumulate, fit
@@ -93,6 +94,35 @@ def test_micro_batches_of_any_size_give_the_same_gradient(micro_size, hcd, make_
     assert whole.norm() > 1e-3
     assert ((parts - whole).norm() / whole.norm()).item() < 1e-6
     assert torch.allclose(sums, whole_sums, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["reference", "fused"])
+@pytest.mark.parametrize("changes", [{"neuron.delay": 0}, {"blocks.b1.hidden": 8}])
+def test_the_loss_after_several_steps_is_the_mean_of_their_losses(kernel, changes, make_params):
+    """A block on the first t steps ends with the logits that it has after t steps."""
+    params, part = make_params(changes | {"compute.kernel": kernel, "neuron.leak": 0.9}), training_set(24, hcd=True)
+    compute = compute_of(params)
+    block = build_block(params, ["b1"], 1, CLASSES, True, "b1")
+    (micro,) = _plan([part], 24, 24, numpy_generator(0), 0, 1)
+    host = micro.read(0)
+    sums = accumulate(compute, block, micro, host, smoothing=0.1, steps=[1, 3])
+    found = [weight.grad.clone() for weight in block.parameters()]
+    block.zero_grad()
+    bundle = part.feed.to_device(host, compute.device, compute.dtype)
+    every, column = len(next(iter(bundle.values()))), torch.from_numpy(part.column[micro.positions])
+    assert every > 3
+    output = block(bundle, steps=[1, 3])
+    after = {steps: block({key: spikes[:steps] for key, spikes in bundle.items()}).logits for steps in (1, 3, every)}
+    for early, steps in zip([*output.early, output.logits], after, strict=True):
+        torch.testing.assert_close(early, after[steps])
+    losses = [cross_entropy(logits, column, label_smoothing=0.1) for logits in after.values()]
+    hard = torch.from_numpy(part.hard[micro.positions])
+    hcd = binary_cross_entropy_with_logits(block(bundle).hcd_logit, hard)
+    (sum(losses) / 3 + hcd).backward()
+    assert float(sums[0]) / 24 == pytest.approx(float(sum(losses).detach()) / 3)
+    for own, weight in zip(found, block.parameters(), strict=True):
+        assert weight.grad.norm() > 0
+        torch.testing.assert_close(own, weight.grad, rtol=1e-4, atol=1e-6)
 
 
 def test_gradient_is_that_of_the_mean_loss(make_params):

@@ -17,7 +17,10 @@ from pipeline.reporting.summary import build_summary
 DEVIATIONS = {90.5: 0.0, 92.0: 0.5, 93.0: 1.0}
 """Hardness thresholds on CIFAR-100 in percent, and the standard deviations from the mean class accuracy that they are about
 (sections 5.3 and 6.1): that is what carries over to a network of other accuracy."""
-OF_NO_RESULT = ("seed", "expectations", "data.path", "compute.device", "compute.devices", "compute.nodes", "compute.threads")
+OF_NO_RESULT = (
+    "seed", "expectations", "data.path", "compute.device", "compute.devices", "compute.nodes", "compute.threads",
+    "inference.steps", "inference.points_lost",
+)  # fmt: skip
 """Parameters in which the runs of one experiment may differ."""
 
 

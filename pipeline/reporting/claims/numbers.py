@@ -109,7 +109,10 @@ def _by_depth(facts: Facts, claim: Claim) -> str:
     if "end_to_end" not in facts.results.methods:
         raise Untestable(NOT_TRAINED)
     own, other = facts.by_depth("bloctrain"), facts.by_depth("end_to_end")
-    return "; ".join(f"{key}: {100 * own[key]:.2f} % against {100 * other[key]:.2f} %" for key in own if key in other)
+    common = [key for key in own if key in other]
+    if not common:
+        raise Untestable(NOT_TRAINED)
+    return "; ".join(f"{key}: {100 * own[key]:.2f} % against {100 * other[key]:.2f} %" for key in common)
 
 
 def _hard_at(facts: Facts, claim: Claim) -> dict[float, int]:
