@@ -1,6 +1,7 @@
 """Make docs/parameters.md from the docstrings of the parameters: `python -m tools.parameters_page`; --check only compares."""
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def _joined(text: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, list) else "[]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _kind(field: FieldInfo) -> str:

@@ -35,6 +35,15 @@ def test_every_parameter_has_a_docstring():
     assert not list(bare(Params))
 
 
+def test_the_parameters_page_gives_each_default_as_yaml():
+    for name, field in Params.model_fields.items():
+        section = parameters_page._section(field.annotation)
+        for path, value in parameters_page._rows(name, section) if section else ():
+            if not value.is_required():
+                found = yaml.safe_load(parameters_page._yaml(value.default))
+                assert (type(found), found) == (type(value.default), value.default), path
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_each_stage_depends_on_its_code_alone(name):
     code = [dep for dep in body(name)["deps"] if dep.startswith(("pipeline", "stages", "tools", "runs/code"))]
