@@ -1,7 +1,6 @@
 """Make docs/parameters.md from the docstrings of the parameters: `python -m tools.parameters_page`; --check only compares."""
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from importlib import import_module
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -76,7 +76,7 @@ def _joined(text: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
 
 
 def _kind(field: FieldInfo) -> str:
