@@ -10,6 +10,7 @@ OWNERS = {
 REPORTS = {"tables", "figures", "report", "validate"}
 NETWORKS = {
     "train_block", "forward", "train_base", "forward_base", "train_end_to_end", "forward_end_to_end", "infer", "account",
+    "anytime",
 }  # fmt: skip
 AFTER_PARTITION = {"partition", "check", *REPORTS}
 DETECTOR = {"train_hcd", "partition"}
@@ -22,7 +23,7 @@ ALLOWED = {
     "training": NETWORKS | DETECTOR | REPORTS | {"check"},
     "partition": {*AFTER_PARTITION, "start"},  # it checks the metric against the classes
     "accounting": {"account", "check", *REPORTS},
-    "inference": {"infer", "account", "check", *REPORTS},
+    "inference": {"infer", "account", "anytime", "check", *REPORTS},
 }
 NEEDED = {"data": "prepare", "encoding": "encode", "training": "train_block", "partition": "partition", "inference": "infer"}
 
