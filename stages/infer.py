@@ -1,32 +1,12 @@
 """Fast inference (Algorithm 3): exits, the theta_conf sweep, agreement of runner and replay, operations, latency."""
 
 from pipeline.inference.infer_stage import infer_stage
-from pipeline.inference.params import InferenceParams
-from pipeline.network.params import BlockParams, NetworkParams
-from pipeline.neuron.params import NeuronParams
-from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams
 from stages.stage import Stage
+from stages.trained import FILES, SECTIONS
 
 STAGE = Stage(
-    reads={
-        "seed": int,
-        "neuron": NeuronParams,
-        "network": NetworkParams,
-        "blocks": BlockParams,
-        "deepest": str,
-        "features": FeatureParams,
-        "compute": ComputeParams,
-        "hcd.joint": HcdParams,
-        "baselines.trained": BaselinesParams,
-        "inference": InferenceParams,
-    },
-    needs=[
-        "data/prepared",
-        "runs/b0/encoder.json",
-        "runs/b0/features",
-        "runs/b0/next.json",
-        "runs/${deepest}/manifest.json",
-    ],
+    reads=SECTIONS,
+    needs=FILES,
     outs=[
         "runs/exits_validation.npz",
         "runs/exits_test.npz",
