@@ -24,15 +24,17 @@ class ExitBlock:
     vote: BlockVote
 
 
-def load_exit_blocks(context: Context, method: str) -> list[ExitBlock]:
-    """Every block of a method's network, on the device; the end-to-end network of full depth is one."""
+def load_exit_blocks(context: Context, method: str, earlier: float) -> list[ExitBlock]:
+    """Every block of a method's network, on the device; the end-to-end network of full depth is one. `earlier` is
+    `partition.earlier_logits`."""
     folders, blocks = context.folders, context.params.blocks
     every = np.arange(context.manifest.classes)
+    vote = BlockVote(np.zeros((0, len(every)), np.float32), every, earlier=earlier)
     if method == "end_to_end":
-        return [ExitBlock(load_end_to_end(context, list(blocks)[-1]), _plain_vote(every))]
+        return [ExitBlock(load_end_to_end(context, list(blocks)[-1]), vote)]
     if method == "bloctrain_base":
-        return [ExitBlock(_load(context, [key], len(every), False, key, method), _plain_vote(every)) for key in blocks]
-    return [_bloctrain_block(context, key) for key in built_keys(folders, blocks)]
+        return [ExitBlock(_load(context, [key], len(every), False, key, method), vote) for key in blocks]
+    return [_bloctrain_block(context, key, earlier) for key in built_keys(folders, blocks)]
 
 
 def load_end_to_end(context: Context, key: str) -> Block:
@@ -40,7 +42,7 @@ def load_end_to_end(context: Context, key: str) -> Block:
     return _load(context, chain_to(context.params.blocks, key), context.manifest.classes, False, key, "end_to_end")
 
 
-def _bloctrain_block(context: Context, key: str) -> ExitBlock:
+def _bloctrain_block(context: Context, key: str, earlier: float) -> ExitBlock:
     folders, prev = context.folders, context.params.blocks[key].prev
     classes = np.array(load_assignment(folders.block(prev)).classes, dtype=np.int64)
     joint = has_detector(key) and context.params.hcd.joint
@@ -48,14 +50,10 @@ def _bloctrain_block(context: Context, key: str) -> ExitBlock:
     if has_detector(key) and not joint:
         weight = load_weights(folders.block(key) / "hcd.safetensors")["weight"]
         block.hcd = torch.nn.Parameter(weight.to(context.compute.device), requires_grad=False)
-    return ExitBlock(block, vote_without_images(folders, key, prev, classes))
+    return ExitBlock(block, vote_without_images(folders, key, prev, classes, earlier))
 
 
 def _load(context: Context, keys: list[str], classes: int, hcd: bool, key: str, method: str) -> Block:
     block = context.build(keys, classes, hcd, "load")
     load_into(block, context.folders.block(key, method) / WEIGHTS)
     return context.compute.place(block.requires_grad_(False).eval())
-
-
-def _plain_vote(classes: np.ndarray) -> BlockVote:
-    return BlockVote(np.zeros((0, len(classes)), np.float32), classes)

@@ -11,7 +11,8 @@ from scipy.special import expit
 @dataclass(frozen=True)
 class BlockVote:
     """What block i says of n images: its own logits float32 `[n, K]`, the dataset class of each column, and, from the
-    second block on, HCD logits `[n]` with the thresholds and the easy and hard classes of block i-1."""
+    second block on, HCD logits `[n]` with the thresholds and the easy and hard classes of block i-1. `earlier` is the weight of
+    the logits before it."""
 
     logits: np.ndarray
     classes: np.ndarray
@@ -20,6 +21,7 @@ class BlockVote:
     theta_high: float | None = None
     easy: tuple[int, ...] = ()
     hard: tuple[int, ...] = ()
+    earlier: float = 1.0
 
     def on(self, logits: np.ndarray, hcd_logit: np.ndarray | None) -> "BlockVote":
         """The same block's vote on other images."""
@@ -55,12 +57,12 @@ def exit_rule(running: np.ndarray, vote: BlockVote, theta_conf: float, last: boo
     """Algorithm 3 from the softmax to `Break`, for images that reached this block.
 
     Args:
-        running: logits summed over the earlier blocks, float32 `[n, all classes]`; this block's are added in place.
+        running: logits summed over the earlier blocks, float32 `[n, all classes]`; weighted and joined by this block's in place.
         vote: this block's outputs.
         theta_conf: exit where the largest softmax probability (float32) is at least this; 1.0 means that it rounds to 1.
         last: whether every image leaves here.
     """
-    running[:, vote.classes] += vote.logits
+    running[:, vote.classes] = np.float32(vote.earlier) * running[:, vote.classes] + vote.logits
     probability = softmax(running[:, vote.classes])
     best = probability.argmax(axis=1)
     prediction = vote.classes[best]

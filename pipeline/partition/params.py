@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipeline.base.sections import Finite, Probability, Section
 
@@ -37,6 +37,9 @@ class PartitionParams(Section):
     threshold: ThresholdParams
     theta_conf: Probability = 1.0
     """Confidence threshold of Algorithm 3 while the partition is made; inference has its own. Paper: 1."""
+    earlier_logits: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Weight of the earlier blocks' sum in a block's sum of logits, here and at inference; 0: a block decides by its own.
+    Paper: 1."""
     source: Literal["validation", "test"] = "validation"
     """Images that the class accuracies are measured on. Paper: validation; the test set for VGG-16, which is a leak."""
     target_accuracy: Probability | None = None

@@ -43,7 +43,7 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
         return Assignment(False, task.reason, [], None).save(folder)
     manifest = load_manifest(folders.prepared)
     classes = manifest.classes
-    vote, label = load_vote(folders, key, prev, chosen.source)
+    vote, label = load_vote(folders, key, prev, chosen.source, chosen.earlier_logits)
     state = load_state(before, len(label), classes)
     inside = np.flatnonzero(state.prediction < 0)
     running = state.running[inside]

@@ -15,6 +15,7 @@ from pipeline.inference.params import InferenceParams
 from pipeline.inference.stored import built_keys
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
+from pipeline.partition.params import PartitionParams
 from pipeline.predict.network import Network, checked_thresholds
 from pipeline.training.context import Context
 from pipeline.training.params import ComputeParams, HcdParams
@@ -22,7 +23,7 @@ from pipeline.training.stored import WEIGHTS
 
 READS = {
     "seed": int, "neuron": NeuronParams, "network": NetworkParams, "blocks": BlockParams, "hcd.joint": HcdParams,
-    "inference.theta_conf": InferenceParams, "compute": ComputeParams,
+    "partition": PartitionParams, "inference.theta_conf": InferenceParams, "compute": ComputeParams,
 }  # fmt: skip
 
 
@@ -48,7 +49,7 @@ class Run:
             raise UserError(f"network {method!r}: must be one of {', '.join(METHODS)}")
         self._require_weights(method)
         context = self._context
-        blocks = load_exit_blocks(context, method)
+        blocks = load_exit_blocks(context, method, self._parameters.partition.earlier_logits)
         timed = None
         if method == "bloctrain" and theta_conf is None:
             timed = load_policy(self.folders, built_keys(self.folders, context.params.blocks))

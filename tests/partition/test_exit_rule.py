@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logit
@@ -205,3 +207,17 @@ def test_replay_is_algorithm_3_image_by_image(seed):
     exits = replay(votes, [0.8] * 4, 6)
     assert list(zip(exits.exit_block.tolist(), exits.prediction.tolist(), strict=True)) == algorithm_3(votes, 0.8, 6)
     assert set(exits.exit_block) == {1, 2, 3, 4}
+
+
+def test_the_earlier_logits_are_weighted_class_by_class():
+    running = np.array([[1.0, 2.0, 4.0]], np.float32)
+    one = BlockVote(np.array([[0.5, 0.25]], np.float32), np.array([0, 2]), earlier=0.5)
+    exit_rule(running, one, 1.0, True)
+    assert running.tolist() == [[1.0, 2.0, 2.25]]  # the class that the block does not know keeps its sum
+
+
+def test_a_block_may_decide_by_its_own_logits():
+    first, second = np.array([[9.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    votes = {weight: [vote(first), replace(vote(second), earlier=weight)] for weight in (1.0, 0.0)}
+    found = {weight: replay(two, [1.0, 1.0], 2).prediction.tolist() for weight, two in votes.items()}
+    assert found == {1.0: [0], 0.0: [1]}

@@ -6,6 +6,7 @@ from typing import Any
 OFF = {
     "kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1, "memory_images": 1, "nodes": 1, "norm_scale": 1.0,
     "readout_rate": 1.0, "points_lost": 0.5, "end_to_end_at": "every_depth",
+    "earlier_logits": 1.0,
 }  # fmt: skip
 """Options of newer versions and the values that switch them off; others where they are null, zero, false, empty or none."""
 ADDED = {"baselines.trained": ["bloctrain_base", "end_to_end"], "data.split.held_out": True}
