@@ -27,6 +27,26 @@ def test_spike_dtype(precision, dtype):
     assert open_compute(ComputeParams(device="cpu", precision=precision)).dtype == dtype
 
 
+@pytest.mark.parametrize(
+    ("tasks", "per_node", "said"),
+    [
+        ("1", None, "but 1 process(es) were started"),
+        ("4", None, "cannot start: You set `--ntasks=4`"),
+        ("4", "4", "cannot start"),
+    ],
+)
+def test_a_cluster_job_of_other_processes_is_one_line(tasks, per_node, said, monkeypatch, refusal):
+    job = {"SLURM_NTASKS": tasks, "SLURM_JOB_NAME": "train", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0",
+           "SLURM_NODELIST": "127.0.0.1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}  # fmt: skip
+    for name, value in (job | ({"SLURM_NTASKS_PER_NODE": per_node} if per_node else {})).items():
+        monkeypatch.setenv(name, value)
+    line = refusal(make_fabric, ComputeParams(device="cpu", devices=2), 2)
+    assert said in line
+    assert "srun --nodes 1 --ntasks-per-node 2" in line
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def test_a_job_of_several_tasks_is_no_wish_for_several_processes(monkeypatch):
     for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3", "SLURM_LOCALID": "3"}.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Two processes train what one process trains."""
+"""Two processes train what one process trains, however they are started."""
 
 import os
 import socket
@@ -22,21 +22,41 @@ def free_port():
         return str(one.getsockname()[1])
 
 
-def trained(folder, content, devices=1, nodes=1):
+def by_variables(command, node, port):
+    """A process as docs/parameters.md asks for it."""
+    return command, {"NODE_RANK": str(node), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+
+
+def by_torchrun(command, node, port):
+    """torchrun on each machine."""
+    machines = ["--nnodes", "2", "--node-rank", str(node), "--nproc-per-node", "1", "--master-addr", "127.0.0.1"]
+    return [command[0], "-m", "torch.distributed.run", *machines, "--master-port", port, *command[1:]], {}
+
+
+def by_srun(command, node, port):
+    """The variables that srun sets, of two machines with one task each."""
+    return command, {
+        "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_NNODES": "2", "SLURM_NTASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": str(node), "SLURM_LOCALID": "0", "SLURM_NODEID": str(node),
+        "MASTER_PORT": port,
+    }  # fmt: skip
+
+
+def trained(folder, content, devices=1, nodes=1, start=by_variables):
     """History and weights of block 1; every stage is started once, the training once for each of the nodes."""
     content["compute"] |= {"devices": devices, "nodes": nodes, "device": "cpu", "threads": 1, "precision": "32"}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for stage, *arguments in STAGES:
         command = [sys.executable, "-m", f"stages.{stage}", *arguments]
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()} if nodes > 1 else {}
+        together, port = stage == "train_block" and nodes > 1, free_port()
+        started = [start(command, node, port) for node in range(nodes)] if together else [(command, {})]
         running = [
             subprocess.Popen(
-                command, cwd=folder, env=environment | place | {"NODE_RANK": str(node)}, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True,
+                own, cwd=folder, env=environment | place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
-            for node in range(nodes if stage == "train_block" else 1)
-        ]  # fmt: skip
+            for own, place in started
+        ]
         said = [each.communicate(timeout=200)[0] for each in running]
         assert [each.returncode for each in running] == [0] * len(running), "\n".join(said)
     history = pd.read_csv(folder / "runs/b1/history.csv")
@@ -44,8 +64,16 @@ def trained(folder, content, devices=1, nodes=1):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", ["reference", "events"])
-@pytest.mark.parametrize("several", [{"devices": 2}, {"nodes": 2}], ids=["devices", "nodes"])
+@pytest.mark.parametrize(
+    ("kernel", "several"),
+    [
+        pytest.param("reference", {"devices": 2}, id="devices"),
+        pytest.param("events", {"devices": 2}, id="devices-events"),
+        pytest.param("reference", {"nodes": 2}, id="nodes"),
+        pytest.param("events", {"nodes": 2, "start": by_torchrun}, id="torchrun"),
+        pytest.param("reference", {"nodes": 2, "start": by_srun}, id="srun"),
+    ],
+)
 def test_two_processes_give_the_weights_of_one(several, kernel, tmp_path, make_content):
     """Gradients are summed in another order, so weights agree to rounding, not to the bit. Nodes: two processes that are started
     apart and think they are two machines."""
