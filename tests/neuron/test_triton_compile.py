@@ -16,6 +16,7 @@ if INTERPRETED:
 from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
+from pipeline.anytime.carried import slice_kernels  # noqa: E402
 from pipeline.encoding import philox_kernels  # noqa: E402
 from pipeline.neuron.triton import bit_kernels, kernels, pool_kernels, scans  # noqa: E402
 
@@ -23,9 +24,9 @@ TARGETS = {f"sm_{capability}": GPUTarget("cuda", capability, 32) for capability 
 TARGETS["gfx942"] = GPUTarget("hip", "gfx942", 64)
 SIZES = {"neurons", "channels", "input_step", "pooled_step", "count"}  # divisible by 16 in the networks of the paper
 FLOATS = {"leak", "threshold", "inverse", "damping", "damping_of_level", "share", "scale"}
-POINTERS = {"weights": "*fp32", "total": "*fp32", "bits": "*u8", "images": "*u8", "rows": "*i64", "shifts": "*i32",
-            "table": "*fp32", "mask": "*u8", "grad": "*fp32"}  # fmt: skip
-VALUES = {"currents", "spikes", "grad_spikes", "grad_current", "pooled", "grad_pooled"}  # of the network's dtype
+POINTERS = {"weights": "*fp32", "potential": "*fp32", "total": "*fp32", "bits": "*u8", "images": "*u8",
+            "rows": "*i64", "shifts": "*i32", "table": "*fp32", "mask": "*u8", "grad": "*fp32"}  # fmt: skip
+VALUES = {"currents", "current", "spikes", "grad_spikes", "grad_current", "pooled", "grad_pooled"}  # of the network's dtype
 
 
 def cases():
@@ -37,6 +38,8 @@ def cases():
             if keep != "nothing":
                 yield f"lif_backward {dtype} {keep} {exact}", kernels.lif_backward_kernel, dtype, how
     for dtype in ("fp32", "bf16"):
+        how = {"DELAY": dtype == "fp32", "BLOCK": scans.BLOCK, "STAGES": scans.STAGES}
+        yield f"lif_slice {dtype}", slice_kernels.lif_slice_kernel, dtype, how
         yield f"leaky_sum {dtype}", kernels.leaky_sum_kernel, dtype, {"BLOCK": scans.BLOCK, "STAGES": scans.STAGES}
         yield f"leaky_spread {dtype}", kernels.leaky_spread_kernel, dtype, {"BLOCK": scans.BLOCK}
         for size in (2, 3):
@@ -53,6 +56,8 @@ def cases():
     yield "keep", philox_kernels.keep_kernel, "fp32", {"BLOCK": philox_kernels.BLOCK}
 
 
+WIDE = ("lif_forward", "lif_backward", "lif_slice", "pool_forward")
+"""Kernels that read and write whole spike trains."""
 CASES = {name: SimpleNamespace(kernel=kernel, dtype=dtype, constants=how) for name, kernel, dtype, how in cases()}
 
 
@@ -83,7 +88,7 @@ def compiled(case, target, options):
 
 
 def test_every_kernel_has_a_case():
-    modules = (kernels, pool_kernels, bit_kernels, philox_kernels)
+    modules = (kernels, pool_kernels, bit_kernels, philox_kernels, slice_kernels)
     launched = {name for module in modules for name in vars(module) if name.endswith("_kernel")}
     assert {case.kernel.__name__ for case in CASES.values()} == launched
 
@@ -113,7 +118,7 @@ def test_nothing_is_fused_in_machine_code_either(kernel, dtype):
     assert "FFMA" in fused.asm["sass"] and "fma." in fused.asm["ptx"]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.split()[0] in ("lif_forward", "lif_backward", "pool_forward")])
+@pytest.mark.parametrize("name", [name for name in CASES if name.split()[0] in WIDE])
 def test_a_thread_loads_and_stores_sixteen_bytes_at_a_time(name):
     code = compiled(CASES[name], TARGETS["sm_80"], scans.LAUNCH).asm["ptx"]
     assert "st.global.v4.b32" in code

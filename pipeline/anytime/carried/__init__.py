@@ -1,1 +1,1 @@
-"""Neurons that go on from carried potentials, compiled for CPUs."""
+"""Neurons that go on from carried potentials, compiled for CPUs and GPUs."""

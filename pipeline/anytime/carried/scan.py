@@ -1,10 +1,11 @@
-"""Equation 1 over a slice of steps, from carried potentials: compiled on CPUs where it can be, in torch operations elsewhere.
+"""Equation 1 over a slice of steps, from carried potentials: compiled for CPUs and GPUs, in torch operations elsewhere.
 
-Both give the same spikes.
+All give the same spikes.
 """
 
 import ctypes
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from pipeline.neuron.fused.library import COUNT, POINTER, REAL, KernelsUnavailable, build
 from pipeline.neuron.fused.scans import SUFFIX
 from pipeline.neuron.lif import LIF
+from pipeline.neuron.triton import trouble
 
 SIGNATURES: dict[str, list[Any]] = {"lif_slice": [POINTER] * 3 + [COUNT, COUNT, REAL, REAL, ctypes.c_int]}
 
@@ -30,14 +32,25 @@ def load_slices() -> ctypes.CDLL | None:
 def lif_slice(current: Tensor, neuron: LIF, potential: Tensor) -> Tensor:
     """Spikes `[t, B, ...]` (counts, of neurons of several levels) of `current` `[t, B, ...]`, and `potential` float32 `[B, ...]`,
     laid out in memory as a step of `current` is, brought up to date in place."""
-    library = load_slices() if current.device.type == "cpu" and neuron.levels == 1 and current.dtype in SUFFIX else None
-    if library is None or not _dense(current) or potential.stride() != current[0].stride():
+    suited = neuron.levels == 1 and current.dtype in SUFFIX and _dense(current) and potential.stride() == current[0].stride()
+    if suited and _has_triton(current.device.type):
+        from pipeline.anytime.carried.slice_kernels import lif_slice_in_triton
+
+        return lif_slice_in_triton(current, neuron, potential)
+    library = load_slices() if suited and current.device.type == "cpu" else None
+    if library is None:
         return lif_slice_in_torch(current, neuron, potential)
     spikes = torch.empty_like(current)
     function = getattr(library, f"lif_slice_{SUFFIX[current.dtype]}")
     pointers = current.data_ptr(), spikes.data_ptr(), potential.data_ptr()
     function(*pointers, len(current), potential.numel(), neuron.leak, neuron.threshold, neuron.delay)
     return spikes
+
+
+@functools.cache
+def _has_triton(device: str) -> bool:
+    """Whether Triton's kernels run there; on CPUs they do in its interpreter alone."""
+    return (device == "cuda" or os.environ.get("TRITON_INTERPRET") == "1") and not trouble()
 
 
 def _dense(current: Tensor) -> bool:
