@@ -2,7 +2,8 @@
 
 from typing import Any, Protocol
 
-from pipeline.anytime.choose import BOTH, COLUMNS, LOSSES, choices
+from pipeline.anytime.choose import COLUMNS, LOSSES, choices
+from pipeline.anytime.names import BOTH
 from pipeline.anytime.policy_file import NAME, networks, save_policy
 from pipeline.base.files import atomic_folder, write_csv
 from pipeline.base.folders import Folders

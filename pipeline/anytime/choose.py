@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.accounting.network_cost import NetworkCost
+from pipeline.anytime.names import BOTH, DEPTH, TIME
 from pipeline.anytime.policies import Nodes, Outcome, all_paths, cheapest, depth_path, fit_temperatures, replay_path, run_nodes
 from pipeline.anytime.runner import NEVER, Node, Policy
 from pipeline.data.prepared import load_prepared
@@ -21,7 +22,6 @@ LOSSES = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Points of validation accuracy that the policies of the table may lose."""
 THRESHOLDS = [*np.linspace(0.3, 0.85, 12), *(1 - np.geomspace(0.1, 1e-6, 26)), 1.0]
 """Confidences that a policy may ask for: evenly, then ever closer to 1."""
-DEPTH, BOTH, TIME = "depth", "depth and time", "time, end to end"
 COLUMNS = (
     "exits_in", "points_lost_at_most", "accuracy", "compute_efficiency", "threshold", "goes_deeper_after", "steps_on_average",
     "blocks_on_average",

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.anytime.names import BOTH
 from pipeline.base.folders import BLOCK_WISE, METHODS
 from pipeline.reporting.results import Results, by_block, seconds_per_epoch
 
@@ -14,7 +15,8 @@ def build_summary(results: Results) -> dict[str, Any]:
 
     `training_time_ratio` is BlocTrain's seconds per epoch, summed over its blocks, over those of the deepest end-to-end network
     (section 5.2 compares per epoch). Each block's forward pass, which makes the features of the next one, is shared out over
-    its epochs. `base_extra_compute` is BlocTrain-base's synaptic operations over BlocTrain's, minus 1.
+    its epochs. `base_extra_compute` is BlocTrain-base's synaptic operations over BlocTrain's, minus 1. `accuracy.in_time` and
+    `efficiency.compute_in_time` are those of the policy by which images leave in depth and time, where `inference.steps` is set.
     """
     exit_block = results.exits["exit_block"]
     times = {method: by_block(results.times, method) for method in METHODS}
@@ -22,12 +24,16 @@ def build_summary(results: Results) -> dict[str, Any]:
     operations = {method: results.inference[method]["synaptic_operations"] for method in BLOCK_WISE if method in trained}
     base, end_to_end = (method in trained for method in METHODS[1:])
     memory = by_block(results.memory, "bloctrain")
+    lost = results.params.inference.points_lost
+    policies = {(row["exits_in"], row["points_lost_at_most"]): row for row in results.policies}
+    in_time = policies.get((BOTH, lost))
     return {
         "accuracy": {
             "bloctrain": float(np.mean(results.exits["prediction"] == results.exits["label"])),
             "bloctrain_base": float(np.mean(results.base_exits["prediction"] == results.base_exits["label"])) if base else None,
             "end_to_end": float(results.depths[-1]["end_to_end"]) if end_to_end else None,
             "by_depth": {m: {row["block"]: row[m] for row in results.depths if row[m] is not None} for m in METHODS},
+            **({"in_time": in_time["accuracy"]} if in_time else {}),
         },
         "efficiency": {
             "compute": results.inference["bloctrain"]["compute_efficiency"],
@@ -35,6 +41,7 @@ def build_summary(results: Results) -> dict[str, Any]:
             "training_memory_reduction": {k: row["reduction"] for k, row in memory.items() if row["reduction"] is not None},
             "measured_speedup": results.latency["speedup"].get("bloctrain"),
             "base_extra_compute": operations["bloctrain_base"] / operations["bloctrain"] - 1.0 if base else None,
+            **({"compute_in_time": in_time["compute_efficiency"]} if in_time else {}),
         },
         "partition": {block.key: {"easy": len(block.easy), "hard": len(block.hard)} for block in results.built},
         "exits": {block.key: float(np.mean(exit_block == position)) for position, block in enumerate(results.built, start=1)},
@@ -60,6 +67,8 @@ METRICS = {
     "train_time": "training_time_ratio",
     "hard_b1": "partition.b1.hard",
     "depth": "depth",
+    "in_time": "accuracy.in_time",
+    "compute_in_time": "efficiency.compute_in_time",
 }
 """Short names, for narrow tables, of numbers in a summary."""
 

@@ -10,7 +10,8 @@ import yaml
 from tiny_run import run_stage
 
 from pipeline.anytime.anytime_stage import TABLE
-from pipeline.anytime.choose import BOTH, LOSSES, Candidates
+from pipeline.anytime.choose import LOSSES, Candidates
+from pipeline.anytime.names import BOTH
 from pipeline.anytime.policy_file import load_policy, networks, policy_path, save_policy
 from pipeline.base.files import read_table
 from pipeline.base.folders import Folders

@@ -1,10 +1,12 @@
 """reports/summary.json against numbers worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_run import digits_params, write_run
 
+from pipeline.anytime.names import BOTH
 from pipeline.base.errors import UserError
 from pipeline.base.files import parameter_count, read_table
 from pipeline.base.folders import Folders
@@ -37,10 +39,21 @@ def test_summary_values(results: Results) -> None:
     assert summary["depth"] == 3
     assert summary["training_seconds"] == {"bloctrain": 35.0, "bloctrain_base": 58.0, "end_to_end": 28.0}
     metrics = build_metrics(summary)
-    assert list(metrics) == list(METRICS) and len(metrics) <= 10
+    assert list(metrics) == [name for name in METRICS if name not in ("in_time", "compute_in_time")] and len(metrics) <= 10
     assert (metrics["accuracy"], metrics["compute"], metrics["hard_b1"], metrics["depth"]) == (0.9, 1.9, 3, 3)
     # The forward pass of each of the three blocks takes 2 s, which its ten epochs share; end to end has none.
     assert summary["training_time_ratio"] == pytest.approx((1.0 + 2.0 + 0.5 + 3 * 0.2) / 2.8)
+
+
+def test_exits_in_time_count_by_the_policy_that_predictions_leave_by(results: Results) -> None:
+    rows = [
+        {"exits_in": family, "points_lost_at_most": lost, "accuracy": accuracy, "compute_efficiency": 5.0}
+        for family, lost, accuracy in (("depth", 0.5, 0.1), (BOTH, 0.25, 0.2), (BOTH, 0.5, 0.7))
+    ]
+    summary = build_summary(replace(results, policies=rows))
+    assert (summary["accuracy"]["in_time"], summary["efficiency"]["compute_in_time"]) == (0.7, 5.0)
+    assert build_metrics(summary)["compute_in_time"] == 5.0
+    assert "in_time" not in build_summary(results)["accuracy"]
 
 
 def test_an_epoch_carries_its_share_of_the_forward_pass() -> None:
