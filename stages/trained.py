@@ -5,7 +5,6 @@ from typing import Any
 from pipeline.inference.params import InferenceParams
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.partition.params import PartitionParams
 from pipeline.training.params import BaselinesParams, ComputeParams, FeatureParams, HcdParams
 
 SECTIONS: dict[str, Any] = {
@@ -18,7 +17,6 @@ SECTIONS: dict[str, Any] = {
     "compute": ComputeParams,
     "hcd.joint": HcdParams,
     "baselines.trained": BaselinesParams,
-    "partition": PartitionParams,
     "inference": InferenceParams,
 }
 FILES = (

@@ -71,10 +71,10 @@ def main() -> None:
 def study(params: Params, steps: list[int]) -> list[dict[str, Any]]:
     """A row per family of policies and loss."""
     context = Context.open(FOLDERS, params)
-    trained, earlier = params.baselines.trained, params.partition.earlier_logits
+    beside = "end_to_end" in params.baselines.trained
     rows: list[dict[str, Any]] = []
-    for method, candidates, family, points, chosen in choices(context, trained, earlier, steps, LOSSES):
-        extra = timed(context, params, method, candidates, chosen) if points == TIMED and "end_to_end" in trained else {}
+    for method, candidates, family, points, chosen in choices(context, params.baselines.trained, steps, LOSSES):
+        extra = timed(context, params, method, candidates, chosen) if points == TIMED and beside else {}
         rows.append(candidates.row(family, points, chosen) | extra)
     return rows
 
@@ -82,8 +82,7 @@ def study(params: Params, steps: list[int]) -> list[dict[str, Any]]:
 def timed(context: Context, params: Params, method: str, candidates: Candidates, chosen: Outcome) -> dict[str, Any]:
     """Speed over end to end by images at a time, and the share of images that leave where the replay says."""
     steps, policy = candidates.policy(chosen)
-    blocks = load_exit_blocks(context, method, params.partition.earlier_logits)
-    whole = load_end_to_end(context, params.deepest)
+    blocks, whole = load_exit_blocks(context, method), load_end_to_end(context, params.deepest)
     rows = sample_rows(len(candidates.test.label), params.inference.sample_images)
     feed = context.evaluation_feed(next(iter(params.blocks)), "test")
     found: dict[str, Any] = {}

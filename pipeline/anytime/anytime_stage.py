@@ -10,7 +10,6 @@ from pipeline.base.folders import Folders
 from pipeline.inference.collected import check_digests
 from pipeline.inference.params import InferenceParams
 from pipeline.inference.stored import built_keys
-from pipeline.partition.params import PartitionParams
 from pipeline.training.context import Context
 from pipeline.training.params import TrainingSections
 
@@ -20,7 +19,6 @@ TABLE = "policies.csv"
 class AnytimeSections(TrainingSections, Protocol):
     """The sections that the stage reads."""
 
-    partition: PartitionParams
     inference: InferenceParams
     deepest: str
 
@@ -36,10 +34,9 @@ def anytime_stage(folders: Folders, params: AnytimeSections) -> None:
     with atomic_folder(folders.anytime) as folder:
         if params.inference.steps is not None:
             context, own = Context.open(folders, params), params.inference.points_lost
-            trained, earlier = params.baselines.trained, params.partition.earlier_logits
             steps = sorted({*params.inference.steps, context.encoder.time_steps})
             losses = sorted({*LOSSES, own})
-            for _, candidates, family, points, chosen in choices(context, trained, earlier, steps, losses):
+            for _, candidates, family, points, chosen in choices(context, params.baselines.trained, steps, losses):
                 rows.append(candidates.row(family, points, chosen))
                 if (family, points) == (BOTH, own):
                     save_policy(folder / NAME, *candidates.policy(chosen), networks(folders, built_keys(folders, params.blocks)))

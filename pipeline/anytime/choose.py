@@ -53,13 +53,12 @@ class Candidates:
     cost: np.ndarray
 
     @classmethod
-    def of_run(cls, context: Context, method: str, steps: Sequence[int], earlier: float) -> "Candidates":
-        """Run the network of `method` on all validation and test images; `steps` rise up to all, `earlier` is
-        `partition.earlier_logits`."""
+    def of_run(cls, context: Context, method: str, steps: Sequence[int]) -> "Candidates":
+        """Run the network of `method` on all validation and test images; `steps` rise up to all."""
         levels, every = context.params.neuron.levels, context.encoder.time_steps
         cost = NetworkCost.of_run(context.folders, context.params, every * levels, context.manifest)
         share = np.array([one.macs for one in cost.exit_costs(method)]) / cost.end_to_end().macs
-        blocks, found, temperature = load_exit_blocks(context, method, earlier), {}, None
+        blocks, found, temperature = load_exit_blocks(context, method), {}, None
         for split in ("validation", "test"):
             label = load_prepared(context.folders.prepared, split).label
             feed = context.evaluation_feed(next(iter(context.params.blocks)), split)
@@ -101,11 +100,11 @@ class Candidates:
 
 
 def choices(
-    context: Context, trained: Sequence[str], earlier: float, steps: Sequence[int], losses: Sequence[float]
+    context: Context, trained: Sequence[str], steps: Sequence[int], losses: Sequence[float]
 ) -> Iterator[tuple[str, Candidates, str, float, Outcome]]:
     """Method, its candidates, family, points and policy: of BlocTrain, and of end to end where that is one of `trained`."""
     for method in ("bloctrain", *(name for name in trained if name == "end_to_end")):
-        candidates = Candidates.of_run(context, method, steps, earlier)
+        candidates = Candidates.of_run(context, method, steps)
         for family, paths in candidates.families(method).items():
             for points, chosen in zip(losses, candidates.choose(paths, losses), strict=True):
                 yield method, candidates, family, points, chosen

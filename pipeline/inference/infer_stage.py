@@ -22,7 +22,6 @@ from pipeline.inference.synaptic import synaptic_operations
 from pipeline.network.block import Block
 from pipeline.network.walk import Bundle
 from pipeline.partition.exit_rule import Exits, replay
-from pipeline.partition.params import PartitionParams
 from pipeline.training.context import Context
 from pipeline.training.feed import Feed
 from pipeline.training.forward import run_chunk
@@ -35,7 +34,6 @@ EVALUATED = {"bloctrain": ("validation", "test"), "bloctrain_base": ("test",)}
 class InferenceSections(TrainingSections, Protocol):
     """The sections that inference reads."""
 
-    partition: PartitionParams
     inference: InferenceParams
     deepest: str
 
@@ -85,8 +83,7 @@ def run_networks(folders: Folders, params: InferenceSections) -> None:
     compute, classes = context.compute, context.manifest.classes
     feed = context.evaluation_feed(next(iter(params.blocks)), "test")
     trained = ("bloctrain", *params.baselines.trained)
-    earlier = params.partition.earlier_logits
-    blocks = {method: load_exit_blocks(context, method, earlier) for method in BLOCK_WISE if method in trained}
+    blocks = {method: load_exit_blocks(context, method) for method in BLOCK_WISE if method in trained}
     network = load_end_to_end(context, params.deepest) if "end_to_end" in trained else None
     every = np.arange(len(load_prepared(folders.prepared, "test").label))
 

@@ -9,17 +9,16 @@ from pipeline.inference.exits_file import exits_path, load_exits
 from pipeline.inference.params import thresholds
 from pipeline.network.params import Blocks
 from pipeline.partition.exit_rule import BlockVote, replay
-from pipeline.partition.params import PartitionParams
+from pipeline.partition.groups import load_groups
 from pipeline.partition.votes import load_vote
 from pipeline.training.assignment import load_assignment
 from pipeline.training.stored import WEIGHTS, load_outputs
 
 
 class HasBlocks(Protocol):
-    """Parameters that tell the blocks and how their logits are added up."""
+    """Parameters that tell the blocks."""
 
     blocks: Blocks
-    partition: PartitionParams
 
 
 def built_keys(folders: Folders, blocks: Blocks) -> list[str]:
@@ -29,12 +28,14 @@ def built_keys(folders: Folders, blocks: Blocks) -> list[str]:
 
 def stored_votes(folders: Folders, params: HasBlocks, method: str, split: str) -> tuple[list[BlockVote], np.ndarray]:
     """Stored outputs of every built block (every block, for BlocTrain-base) on a split, and the labels int64 `[n]`."""
-    blocks, earlier = params.blocks, params.partition.earlier_logits
+    blocks = params.blocks
     if method == "bloctrain":
-        loaded = [load_vote(folders, key, blocks[key].prev, split, earlier) for key in built_keys(folders, blocks)]
+        loaded = [load_vote(folders, key, blocks[key].prev, split) for key in built_keys(folders, blocks)]
         return [vote for vote, _ in loaded], loaded[0][1]
     outputs = [load_outputs(folders.block(key, method), split) for key in blocks]
-    return [BlockVote(one.logits, one.classes, earlier=earlier) for one in outputs], outputs[0].label
+    earlier = [load_groups(folders.block(block.prev)).earlier_logits for block in blocks.values()]
+    votes = [BlockVote(one.logits, one.classes, earlier=weight) for one, weight in zip(outputs, earlier, strict=True)]
+    return votes, outputs[0].label
 
 
 def network_files(folders: Folders, keys: list[str]) -> list[str]:

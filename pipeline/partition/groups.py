@@ -13,14 +13,17 @@ METRICS = ("recall", "one_vs_rest")
 
 @dataclass(frozen=True)
 class Groups:
-    """Class indices. Both lists are empty after a block that was not built; before block 1 every class is hard."""
+    """Class indices, and the weight of the logits so far in the next block's sum. Both lists are empty after a block that was not
+    built; before block 1 every class is hard."""
 
     easy: list[int]
     hard: list[int]
+    earlier_logits: float = 1.0
 
     def save(self, folder: Path) -> None:
-        """Write groups.json, which later stages read."""
-        write_json(folder / "groups.json", {"easy": self.easy, "hard": self.hard})
+        """Write groups.json, which later stages read; the weight where it is not 1."""
+        weight = {} if self.earlier_logits == 1 else {"earlier_logits": self.earlier_logits}
+        write_json(folder / "groups.json", {"easy": self.easy, "hard": self.hard} | weight)
 
     def explain(
         self, folder: Path, accuracies: dict[str, np.ndarray] | None = None, metric: str | None = None,

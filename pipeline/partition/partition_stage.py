@@ -36,14 +36,14 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
     folder, before = folders.block(key), folders.block(prev)
     task, chosen = load_assignment(before), params.partition
     if not task.build:
-        nothing = Groups([], [])
+        nothing = Groups([], [], chosen.earlier_logits)
         nothing.save(folder)
         nothing.explain(folder)
         NOTHING.save(folder)
         return Assignment(False, task.reason, [], None).save(folder)
     manifest = load_manifest(folders.prepared)
     classes = manifest.classes
-    vote, label = load_vote(folders, key, prev, chosen.source, chosen.earlier_logits)
+    vote, label = load_vote(folders, key, prev, chosen.source)
     state = load_state(before, len(label), classes)
     inside = np.flatnonzero(state.prediction < 0)
     running = state.running[inside]
@@ -66,7 +66,7 @@ def partition_stage(folders: Folders, params: PartitionSections, key: str, prev:
     state.running[inside] = running
     state.prediction[inside[decision.leaves]] = decision.prediction[decision.leaves]
     State(state.running, state.prediction).save(folder)
-    groups = Groups(easy, hard)
+    groups = Groups(easy, hard, chosen.earlier_logits)
     groups.save(folder)
     groups.explain(folder, accuracies, chosen.metric, threshold, accuracy=overall, source=chosen.source)
     Assignment(reason is None, reason, sorted(easy + hard), hard if params.hcd.joint else None).save(folder)

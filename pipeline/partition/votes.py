@@ -9,7 +9,7 @@ from pipeline.partition.groups import load_groups
 from pipeline.training.stored import load_outputs
 
 
-def vote_without_images(folders: Folders, key: str, prev: str, classes: np.ndarray, earlier: float) -> BlockVote:
+def vote_without_images(folders: Folders, key: str, prev: str, classes: np.ndarray) -> BlockVote:
     """What block `key` of BlocTrain decides by: the dataset class of each column, thresholds, easy and hard classes, and the
     weight of the earlier blocks' logits."""
     groups = load_groups(folders.block(prev))
@@ -22,12 +22,12 @@ def vote_without_images(folders: Folders, key: str, prev: str, classes: np.ndarr
         found.theta_high,
         tuple(groups.easy),
         tuple(groups.hard),
-        earlier,
+        groups.earlier_logits,
     )
 
 
-def load_vote(folders: Folders, key: str, prev: str, split: str, earlier: float) -> tuple[BlockVote, np.ndarray]:
+def load_vote(folders: Folders, key: str, prev: str, split: str) -> tuple[BlockVote, np.ndarray]:
     """The vote of block `key` of BlocTrain on a split, and the labels int64 `[n]`."""
     outputs = load_outputs(folders.block(key), split)
-    known = vote_without_images(folders, key, prev, outputs.classes, earlier)
+    known = vote_without_images(folders, key, prev, outputs.classes)
     return known.on(outputs.logits, outputs.hcd_logit), outputs.label

@@ -15,7 +15,6 @@ from pipeline.inference.params import InferenceParams
 from pipeline.inference.stored import built_keys
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.params import NeuronParams
-from pipeline.partition.params import PartitionParams
 from pipeline.predict.network import Network, checked_thresholds
 from pipeline.training.context import Context
 from pipeline.training.params import ComputeParams, HcdParams
@@ -23,7 +22,7 @@ from pipeline.training.stored import WEIGHTS
 
 READS = {
     "seed": int, "neuron": NeuronParams, "network": NetworkParams, "blocks": BlockParams, "hcd.joint": HcdParams,
-    "partition": PartitionParams, "inference.theta_conf": InferenceParams, "compute": ComputeParams,
+    "inference.theta_conf": InferenceParams, "compute": ComputeParams,
 }  # fmt: skip
 
 
@@ -49,7 +48,7 @@ class Run:
             raise UserError(f"network {method!r}: must be one of {', '.join(METHODS)}")
         self._require_weights(method)
         context = self._context
-        blocks = load_exit_blocks(context, method, self._parameters.partition.earlier_logits)
+        blocks = load_exit_blocks(context, method)
         timed = None
         if method == "bloctrain" and theta_conf is None:
             timed = load_policy(self.folders, built_keys(self.folders, context.params.blocks))

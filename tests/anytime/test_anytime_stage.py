@@ -93,7 +93,7 @@ def test_a_threshold_of_ones_own_takes_all_steps(timed_run, finished_run):
 def test_more_points_cost_less(timed_run):
     folders = Folders(timed_run)
     context = Context.open(folders, load_params(folders.params))
-    candidates = Candidates.of_run(context, "bloctrain", [*STEPS, 5], 1.0)
+    candidates = Candidates.of_run(context, "bloctrain", [*STEPS, 5])
     for paths in candidates.families("bloctrain").values():
         chosen = candidates.choose(paths, [0.0, 1.0, 5.0, 100.0])
         assert [one.cost for one in chosen] == sorted((one.cost for one in chosen), reverse=True)

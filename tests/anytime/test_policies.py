@@ -33,7 +33,7 @@ def test_after_all_steps_it_is_todays_rule(finished_run, threshold):
     folders = Folders(finished_run)
     params = load_params(folders.params)
     context = Context.open(folders, params)
-    blocks, every = load_exit_blocks(context, "bloctrain", 1.0), params.encoding.time_steps
+    blocks, every = load_exit_blocks(context, "bloctrain"), params.encoding.time_steps
     votes, label = stored_votes(folders, params, "bloctrain", "test")
     feed, rows, classes = context.evaluation_feed("b1", "test"), np.arange(len(label)), context.manifest.classes
     nodes = run_nodes(context.compute, blocks, feed, rows, [1, every], classes)
@@ -56,7 +56,7 @@ def test_the_runner_does_what_the_replay_says(finished_run, turns, chunk):
     params = load_params(folders.params)
     context = Context.open(folders, params)
     compute = dataclasses.replace(context.compute, micro_batch=chunk)
-    blocks, every = load_exit_blocks(context, "bloctrain", 1.0), params.encoding.time_steps
+    blocks, every = load_exit_blocks(context, "bloctrain"), params.encoding.time_steps
     steps = [1, every // 2, every]
     path = next(path for path in all_paths(len(blocks), 3) if last_of_each(path) == turns[: len(blocks) - 1])
     images = len(load_prepared(folders.prepared, "test").label)
