@@ -32,7 +32,7 @@ def bands(summary: dict[str, Any], params: Params) -> str:
         if metric.startswith("accuracy"):
             deviation = hypot(sqrt(value * (1 - value) / test_images), spread)
             half, why = WIDTH * deviation, f"{WIDTH} x {deviation:.4f} ({source})"
-        elif metric in ("efficiency.compute", "efficiency.memory_overhead"):
+        elif metric in ("efficiency.compute", "efficiency.compute_in_time", "efficiency.memory_overhead"):
             half, why = EFFICIENCY * value, f"{EFFICIENCY:.0%}, the exits follow the training"
         elif metric.startswith("efficiency.training_memory_reduction"):
             half, why = COUNTED * value, f"{COUNTED:.0%}, counted"

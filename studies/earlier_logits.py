@@ -1,8 +1,8 @@
 """What the weight of the earlier blocks' logits changes (`partition.earlier_logits`): `python -m studies.earlier_logits 0 0.5 1`.
 
 Replays Algorithm 3 on the stored outputs of the run in force, once per weight: milliseconds, nothing is trained. The partitions
-stay those that the run made with its own weight, so of BlocTrain the numbers behind block 2 are those of this weight at inference
-alone. Per method and depth: validation and test accuracy, the last block letting everyone out. Choose by validation. Writes
+stay those that the run made with its own weight. Per method and depth: validation and test accuracy, the last block letting
+everyone out. Choose by validation. BlocTrain-base learned from the validation images, so it has test accuracies alone. Writes
 reports/published/<experiment>/earlier_logits.csv and .md.
 """
 
@@ -17,6 +17,7 @@ from pipeline.base.folders import BLOCK_WISE
 from pipeline.config import load_params
 from pipeline.config.experiment import Params
 from pipeline.data.prepared import load_manifest
+from pipeline.inference.infer_stage import EVALUATED
 from pipeline.inference.params import thresholds
 from pipeline.inference.stored import stored_votes
 from pipeline.inference.sweep import accuracy_by_depth
@@ -41,7 +42,7 @@ def study(params: Params, weights: list[float]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     classes, keys = load_manifest(FOLDERS.prepared).classes, list(params.blocks)
     for method in (name for name in BLOCK_WISE if name in ("bloctrain", *params.baselines.trained)):
-        votes = {split: stored_votes(FOLDERS, params, method, split) for split in ("validation", "test")}
+        votes = {split: stored_votes(FOLDERS, params, method, split) for split in EVALUATED[method]}
         for weight in weights:
             found = {}
             for split, (one, label) in votes.items():

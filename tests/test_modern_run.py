@@ -1,6 +1,7 @@
 """The modern recipe through every stage, tiny: direct input, integer neurons, normalisation, SGD, all three methods."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ import pytest
 import yaml
 from tiny_run import make_run, tiny_content
 
-from pipeline.base.folders import Folders
+from pipeline.base.folders import BLOCK_WISE, Folders
 from pipeline.base.yaml_file import read_mapping
+from pipeline.config import load_params
+from pipeline.inference.stored import stored_votes
+from pipeline.partition.exit_rule import replay
 from pipeline.predict.run import Run
 from pipeline.training.weights import load_weights
 from tools.imports import ROOT
@@ -33,6 +37,7 @@ def modern(tmp_path_factory):
         },
     }  # fmt: skip
     content["inference"] |= {"theta_conf": 0.6}
+    content["partition"] |= {"earlier_logits": 0.25}
     content["compute"] |= {"micro_batch": 32, "kernel": "auto", "precision": "32"}
     return make_run(tmp_path_factory.mktemp("modern"), content)
 
@@ -40,6 +45,15 @@ def modern(tmp_path_factory):
 def test_runner_and_replay_agree_on_every_image(modern):
     for method, found in json.loads((modern / "runs/agreement.json").read_text()).items():
         assert found["same_exit"] == found["same_prediction"] == found["images"] == 60, method
+
+
+@pytest.mark.parametrize("method", BLOCK_WISE)
+def test_earlier_logits_weigh_less_in_replay_and_networks(method, modern):
+    votes, _ = stored_votes(Folders(modern), load_params(modern / "params.yaml"), method, "test")
+    plain = [replace(vote, earlier=1.0) for vote in votes]
+    weighted, summed = (replay(some, [1.0, 1.0], 10).confidence for some in (votes, plain))
+    assert votes[1].earlier == 0.25
+    assert not np.array_equal(weighted, summed)
 
 
 def test_counts_are_stored_whole(modern):

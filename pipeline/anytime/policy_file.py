@@ -10,6 +10,7 @@ from pipeline.anytime.runner import Policy
 from pipeline.base.errors import UserError
 from pipeline.base.files import damaged, file_digest, read_json, write_json
 from pipeline.base.folders import Folders
+from pipeline.partition.groups import load_groups
 from pipeline.training.stored import WEIGHTS
 
 NAME = "policy.json"
@@ -21,9 +22,12 @@ def policy_path(folders: Folders) -> Path:
 
 
 def networks(folders: Folders, keys: Sequence[str]) -> dict[str, str]:
-    """Digests of what BlocTrain's blocks `keys` are loaded from, by block and file: a policy is good for no others."""
+    """Digests of what BlocTrain's blocks `keys` are loaded from, by block and file, and weights of earlier logits other than 1:
+    a policy is good for no others."""
     paths = [(key, name, folders.block(key) / name) for key in keys for name in (WEIGHTS, "hcd.safetensors", "hcd.json")]
-    return {f"{key}/{name}": file_digest(path) for key, name, path in paths if path.exists()}
+    weights = {f"{key}/earlier_logits": load_groups(folders.block(key)).earlier_logits for key in keys[:-1]}
+    digests = {f"{key}/{name}": file_digest(path) for key, name, path in paths if path.exists()}
+    return digests | {name: str(weight) for name, weight in weights.items() if weight != 1}
 
 
 def save_policy(path: Path, steps: list[int], policy: Policy, made_for: dict[str, str]) -> None:

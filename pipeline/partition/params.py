@@ -38,8 +38,8 @@ class PartitionParams(Section):
     theta_conf: Probability = 1.0
     """Confidence threshold of Algorithm 3 while the partition is made; inference has its own. Paper: 1."""
     earlier_logits: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
-    """Weight of the earlier blocks' sum in a block's sum of logits, here and at inference; 0: a block decides by its own.
-    Paper: 1."""
+    """A block multiplies the sum of logits so far by this before it adds its own, class by class, here and at inference, also
+    of BlocTrain-base. So the logits of block 1 count by the square of it at block 3; 0: a block decides by its own. Paper: 1."""
     source: Literal["validation", "test"] = "validation"
     """Images that the class accuracies are measured on. Paper: validation; the test set for VGG-16, which is a leak."""
     target_accuracy: Probability | None = None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 Module = TypeVar("Module", bound=torch.nn.Module)
 
+TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""What torchrun leaves in the environment of the processes that it starts."""
+
 
 @dataclass(frozen=True)
 class OneProcess:
@@ -110,6 +113,12 @@ def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabr
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions in float32
     keep_freed_memory()
     fabric: Fabric | OneProcess = OneProcess(torch.device(device, 0) if device == "cuda" else torch.device(device))
+    started = int(os.environ.get("WORLD_SIZE", "1")) if TORCHRUN in os.environ else 1
+    if started > devices * nodes:
+        raise UserError(
+            f"params.yaml: torchrun started {started} processes, but compute.nodes {nodes} times compute.devices {devices} are "
+            "fewer; raise these, or start the stage without torchrun"
+        )
     if devices * nodes > 1:
         fabric = _launched(device, devices, nodes, params.precision)
     if params.threads or devices > 1:  # after the launch, which sets them too
@@ -121,14 +130,18 @@ def _launched(device: str, devices: int, nodes: int, precision: str) -> Fabric:
     from lightning_fabric import Fabric
 
     how = f"{nodes} machine(s) with {devices} process(es) each, as compute.nodes and compute.devices say"
-    advice = f"start the stage with srun --nodes {nodes} --ntasks-per-node {devices}, or with torchrun (docs/howto-gpu.md)"
+    srun = f"; start the stage with srun --nodes {nodes} --ntasks-per-node {devices}, or with torchrun (docs/howto-gpu.md)"
+    advice = srun if any(name in os.environ for name in ("SLURM_NTASKS", TORCHRUN)) else ""
     try:
         fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp", precision=PRECISION[precision])
         fabric.launch()
-    except (ValueError, RuntimeError) as error:
-        raise UserError(f"params.yaml: {how}, cannot start: {' '.join(str(error).split())}; {advice}") from error
+    except (ValueError, LookupError, RuntimeError) as error:
+        if "memory" in str(error):
+            raise
+        why = " ".join(str(error).split()) or "no reason given"
+        raise UserError(f"params.yaml: {how}, cannot start: {type(error).__name__}: {why}{advice}") from error
     if fabric.world_size != devices * nodes:
-        raise UserError(f"params.yaml: {how}, but {fabric.world_size} process(es) were started; {advice}")
+        raise UserError(f"params.yaml: {how}, but {fabric.world_size} process(es) were started{advice}")
     return fabric
 
 

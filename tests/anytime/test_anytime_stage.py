@@ -136,6 +136,13 @@ def test_a_policy_for_other_networks_is_one_line(timed_run, tmp_path, refusal):
     assert len(Run(folder).network(theta_conf=0.5).predict(np.zeros((2, 1, 8, 8), np.uint8))) == 2
 
 
+def test_a_policy_for_other_sums_of_logits_is_one_line(timed_run, tmp_path, refusal):
+    folder = Path(shutil.copytree(timed_run, tmp_path / "run"))
+    groups = folder / "runs/b1/groups.json"
+    groups.write_text(json.dumps(json.loads(groups.read_text()) | {"earlier_logits": 0.5}))
+    assert "made for other networks" in refusal(Run(folder).network)
+
+
 @pytest.mark.parametrize("steps", [[], [0], [5], [2, 2], [3, 1], [1, 6]])
 def test_steps_that_do_not_fit_are_one_line(steps, timed_run, tmp_path, refusal):
     content = read_mapping(timed_run / "params.yaml")

@@ -6,7 +6,7 @@ import torch
 from networks import build_block
 from triton_tools import DEVICE, DTYPES, channels_last, need_gpu_or_interpreter
 
-from pipeline.anytime.carried.scan import _has_triton, lif_slice, lif_slice_in_torch
+from pipeline.anytime.carried.scan import lif_slice_in_torch
 from pipeline.anytime.policies import replay_path, run_nodes
 from pipeline.anytime.runner import Policy, TimeRunner
 from pipeline.inference.networks import ExitBlock
@@ -30,13 +30,12 @@ PATHS = {
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1025), (4, 2, 3, 5, 7)])
 def test_the_kernel_is_the_scan_in_torch(shape, delay, dtype):
-    assert _has_triton(DEVICE.type)
     generator = torch.Generator().manual_seed(len(shape))
     current = channels_last(torch.randn(shape, generator=generator).add(0.3).to(dtype))
     potential = torch.empty_like(current[0], dtype=torch.float32).copy_(torch.randn(shape[1:], generator=generator))
     other, neuron = potential.clone(), LIF(0.9, 1.0, 0.3, delay)
     moved = potential.to(DEVICE)
-    spikes = lif_slice(current.to(DEVICE), neuron, moved)
+    spikes = slice_kernels.lif_slice_in_triton(current.to(DEVICE), neuron, moved)
     assert torch.equal(spikes.cpu(), lif_slice_in_torch(current, neuron, other))
     assert torch.equal(moved.cpu(), other)
 

@@ -122,4 +122,5 @@ def test_nothing_is_fused_in_machine_code_either(kernel, dtype):
 def test_a_thread_loads_and_stores_sixteen_bytes_at_a_time(name):
     code = compiled(CASES[name], TARGETS["sm_80"], scans.LAUNCH).asm["ptx"]
     assert "st.global.v4.b32" in code
+    assert ".global.b16" not in code
     assert "ld.global.v4.b32" in code or "cp.async.cg.shared.global" in code

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.base.files import read_tensors, write_arrays, write_json, write_tensors
+from pipeline.base.files import read_arrays, read_tensors, write_arrays, write_json, write_tensors
 from pipeline.base.folders import Folders, before
 from pipeline.data.prepared import Manifest, Prepared
 from pipeline.partition.calibration import Calibration
 from pipeline.partition.detector_stage import detector_stage
+from pipeline.partition.groups import load_groups
 from pipeline.partition.partition_stage import partition_stage
 from pipeline.partition.start_stage import start_stage
 from pipeline.training.stored import Outputs, Readout
@@ -70,6 +71,20 @@ def test_first_block_by_hand(start, make_params):
     rows = list(csv.DictReader(Path("runs/b1/class_accuracy.csv").read_text().splitlines()))
     assert [float(row["recall"]) for row in rows] == [1, 1, 0.5]
     assert [float(row["one_vs_rest"]) for row in rows] == pytest.approx([10 / 12, 1, 10 / 12])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_the_earlier_logits_count_by_their_weight(weight, start, make_params):
+    params = make_params({"partition.earlier_logits": weight, "partition.threshold": {"mode": "absolute", "value": 0.99}})
+    block("b1", TWO_WRONG, strength=4.0)
+    partition(params, "b1")
+    assert load_groups(Path("runs/b1")).earlier_logits == weight
+    assert ("earlier_logits" in read("runs/b1/groups.json")) == (weight != 1)
+    block("b2", RIGHT, strength=3.0, hcd=[5.0] * len(LABEL), low=0.1, high=0.2)
+    partition(params, "b2")
+    wanted = weight * 4.0 * (TWO_WRONG[:, None] == range(CLASSES)) + 3.0 * (RIGHT[:, None] == range(CLASSES))
+    assert np.array_equal(read_arrays(Path("runs/b2/running.npz"))["running"], wanted)
+    assert read("runs/b2/classes.json")["accuracy"] == pytest.approx(1.0 if weight < 0.75 else 10 / 12)
 
 
 def test_the_metric_decides(start, make_params):

@@ -63,6 +63,8 @@ def test_parameters_are_compared_as_data() -> None:
     assert same_parameters(old, new | {"encoding": {"kind": "poisson"}, "neuron": {"levels": 1}}, FREE)
     assert not same_parameters(old, new | {"encoding": {"kind": "direct"}}, FREE)
     assert not same_parameters(old, new | {"neuron": {"levels": 4}}, FREE)
+    weights = [same_parameters(old, new | {"partition": {"earlier_logits": weight}}, FREE) for weight in (0.0, 0.5, 1.0)]
+    assert weights == [False, False, True], "0 is a choice like any other where 1 switches the option off"
 
 
 @pytest.mark.parametrize("entry", load_ledger(PUBLISHED), ids=lambda entry: entry.name)

@@ -47,6 +47,23 @@ def test_a_cluster_job_of_other_processes_is_one_line(tasks, per_node, said, mon
         torch.distributed.destroy_process_group()
 
 
+def test_an_allocation_without_srun_is_one_line(monkeypatch, refusal):
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    line = refusal(make_fabric, ComputeParams(device="cpu", devices=2), 2)
+    assert "cannot start: KeyError: 'SLURM_" in line
+    assert "srun --nodes 1 --ntasks-per-node 2" in line
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_more_processes_of_torchrun_than_the_parameters_say_are_one_line(devices, monkeypatch, refusal):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    line = refusal(make_fabric, ComputeParams(device="cpu", devices=devices), devices)
+    assert f"torchrun started 8 processes, but compute.nodes 1 times compute.devices {devices} are fewer" in line
+
+
 def test_a_job_of_several_tasks_is_no_wish_for_several_processes(monkeypatch):
     for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3", "SLURM_LOCALID": "3"}.items():
         monkeypatch.setenv(name, value)

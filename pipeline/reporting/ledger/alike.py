@@ -5,8 +5,7 @@ from typing import Any
 
 OFF = {
     "kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1, "memory_images": 1, "nodes": 1, "norm_scale": 1.0,
-    "readout_rate": 1.0, "points_lost": 0.5, "end_to_end_at": "every_depth",
-    "earlier_logits": 1.0,
+    "readout_rate": 1.0, "points_lost": 0.5, "end_to_end_at": "every_depth", "earlier_logits": 1.0,
 }  # fmt: skip
 """Options of newer versions and the values that switch them off; others where they are null, zero, false, empty or none."""
 ADDED = {"baselines.trained": ["bloctrain_base", "end_to_end"], "data.split.held_out": True}
@@ -36,5 +35,6 @@ def _flat(content: Any, prefix: str, free: Sequence[str]) -> dict[str, Any]:
     if isinstance(content, Mapping) or (isinstance(content, list) and content):
         items = content.items() if isinstance(content, Mapping) else enumerate(content)
         return {n: v for key, item in items for n, v in _flat(item, f"{prefix}.{key}".removeprefix("."), free).items()}
-    off = not content or OFF.get(prefix.rpartition(".")[2]) == content
+    name = prefix.rpartition(".")[2]
+    off = content == OFF[name] if name in OFF else not content
     return {prefix: "none" if off else content}
