@@ -18,7 +18,7 @@ def study(finished_run, monkeypatch):
         params = load_params(folders.params)
         inference = params.inference.model_copy(update={"theta_conf": theta_conf})
         rows = earlier_logits.study(params.model_copy(update={"inference": inference}), weights)
-        return pd.DataFrame(rows).set_index(["method", "up to block", "weight"])
+        return pd.DataFrame(rows).set_index(["method", "up to block", "weight"]).sort_index()
 
     return call
 

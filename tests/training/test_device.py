@@ -31,7 +31,7 @@ def test_spike_dtype(precision, dtype):
     ("tasks", "per_node", "said"),
     [
         ("1", None, "but 1 process(es) were started"),
-        ("4", None, "cannot start: You set `--ntasks=4`"),
+        ("4", None, "You set `--ntasks=4`"),
         ("4", "4", "cannot start"),
     ],
 )
