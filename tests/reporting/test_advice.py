@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fake_run import make_entry
+from fake_entry import make_entry
 
 from pipeline.reporting.claims.experiments import ADVISED, advise
 from pipeline.reporting.claims.paper import load_claims

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_run import CLAIM, entry, make_entry
+from fake_entry import CLAIM, entry, make_entry
 
 from pipeline.analysis.table import Table, markdown
 from pipeline.base import machine

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_run import digits_params, make_entry, paper_params, write_run
+from fake_entry import make_entry
+from fake_run import digits_params, paper_params, write_run
 
 from pipeline.analysis.noise import Spread, accuracy_noise, variation
 from pipeline.base.files import write_json
