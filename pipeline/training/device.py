@@ -96,7 +96,7 @@ def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabr
     """A launched Fabric on so many devices of so many machines, or the one process; set to reproducible arithmetic.
 
     Raises:
-        UserError: `compute.device` is cuda and there is none, or too few; a cluster job that started other processes.
+        UserError: `compute.device` is cuda and there is none, or too few.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     device = params.device if params.device != "auto" else ("cuda" if available else "cpu")
@@ -120,15 +120,8 @@ def make_fabric(params: ComputeParams, devices: int = 1, nodes: int = 1) -> Fabr
 def _launched(device: str, devices: int, nodes: int, precision: str) -> Fabric:
     from lightning_fabric import Fabric
 
-    how = f"{nodes} machine(s) with {devices} process(es) each, as compute.nodes and compute.devices say"
-    advice = f"start the stage with srun --nodes {nodes} --ntasks-per-node {devices}, or with torchrun (docs/howto-gpu.md)"
-    try:
-        fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp", precision=PRECISION[precision])
-        fabric.launch()
-    except (ValueError, RuntimeError) as error:
-        raise UserError(f"params.yaml: {how}, cannot start: {' '.join(str(error).split())}; {advice}") from error
-    if fabric.world_size != devices * nodes:
-        raise UserError(f"params.yaml: {how}, but {fabric.world_size} process(es) were started; {advice}")
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp", precision=PRECISION[precision])
+    fabric.launch()
     return fabric
 
 
