@@ -45,8 +45,9 @@ from pipeline.network.plan import LayerPlan
 from pipeline.training.device import Compute, open_compute
 from pipeline.training.device_feed import DeviceFeed
 from pipeline.training.feed import EncodedFeed, Feed, PrefixFeed
-from pipeline.training.loop import MicroBatch, TrainingSet, accumulate, optimizer_step
 from pipeline.training.params import ComputeParams
+from pipeline.training.replay import replays
+from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
 
 EPOCHS, TRAINED_ON, BASELINE_ON = 125, 40000, 50000
 """Of the paper (section 5.1)."""
@@ -115,11 +116,12 @@ def stepper(compute: Compute, block: Block, feed: Feed, label: np.ndarray, hard:
     """One training step on a mini-batch, as `pipeline.training.loop` makes it."""
     optimizer = torch.optim.Adam(block.parameters(), lr=1e-4, fused=True)
     part, rows, images = TrainingSet(feed, np.arange(BATCH), label, hard), np.arange(BATCH), compute.micro_batch
+    replay = replays(compute, block)
 
     def step() -> None:
         for start in range(0, BATCH, images):
             piece = MicroBatch(part, rows[start : start + images], BATCH, start + images >= BATCH)
-            accumulate(compute, block, piece, piece.read(0))
+            accumulate(compute, block, piece, piece.read(0), replay=replay)
         optimizer_step(compute, block, optimizer)
 
     return step

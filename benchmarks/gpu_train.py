@@ -38,7 +38,8 @@ from pipeline.partition.start_stage import start_stage
 from pipeline.training.assignment import has_detector, load_assignment
 from pipeline.training.context import Context
 from pipeline.training.feed import Feed, PrefixFeed
-from pipeline.training.loop import TrainingSet, fit
+from pipeline.training.loop import fit
+from pipeline.training.step import TrainingSet
 from pipeline.training.stored import Readout
 from pipeline.training.trained import save_trained
 from pipeline.training.weights import load_weights

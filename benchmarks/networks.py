@@ -23,7 +23,7 @@ from pipeline.network.plan import plan_blocks
 from pipeline.network.walk import Bundle
 from pipeline.training.device import open_compute
 from pipeline.training.feed import Feed, Host, filled_up, time_major
-from pipeline.training.loop import MicroBatch, TrainingSet, accumulate, optimizer_step
+from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "digits.yaml"
 NETWORKS = {"resnet9-block1": ["b1"], "resnet9": ["b1", "b2", "b3"]}

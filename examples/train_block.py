@@ -10,8 +10,9 @@ from pipeline.neuron.params import NeuronParams
 from pipeline.training.device import open_compute
 from pipeline.training.feed import EncodedFeed
 from pipeline.training.forward import forward_chunks
-from pipeline.training.loop import TrainingSet, fit
+from pipeline.training.loop import fit
 from pipeline.training.params import ComputeParams, TrainingParams
+from pipeline.training.step import TrainingSet
 
 # Your images: uint8 [n, C, H, W] with an int64 label each. Here stripes that lie, stand or lean.
 random = np.random.default_rng(0)

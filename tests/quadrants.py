@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.data.prepared import Prepared
 from pipeline.encoding.poisson import Encoder
 from pipeline.training.feed import EncodedFeed
-from pipeline.training.loop import TrainingSet
+from pipeline.training.step import TrainingSet
 
 CLASSES = 4
 

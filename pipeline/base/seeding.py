@@ -1,6 +1,7 @@
 """One named random generator per purpose; nothing in the project draws from a global one."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -14,6 +15,17 @@ def digest_of(*parts: object) -> int:
 def numpy_generator(seed: int, *purpose: object) -> np.random.Generator:
     """A Philox generator keyed by the seed and its purpose, such as `numpy_generator(0, "order", "b1", epoch)`."""
     return np.random.Generator(np.random.Philox(key=digest_of(seed, *purpose)))
+
+
+def row_streams(key: int, rows: Iterable[int]) -> Iterator[np.random.Generator]:
+    """For each row a Philox generator whose counter starts at row * 2**192, so that what is drawn for a row is the same in any
+    batch. It is one generator, set anew: draw for a row before asking for the next."""
+    bits = np.random.Philox(key=key)
+    stream, state = np.random.Generator(bits), bits.state
+    for row in rows:
+        state["state"]["counter"][3] = row  # type: ignore[index,call-overload]
+        bits.state = state
+        yield stream
 
 
 def torch_seed(seed: int, *purpose: object) -> int:

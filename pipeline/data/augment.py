@@ -6,7 +6,7 @@ two steps are taken here with a generator of their own per image.
 
 import numpy as np
 
-from pipeline.base.seeding import digest_of
+from pipeline.base.seeding import digest_of, row_streams
 
 PADDING_SHARE = 8  # a 32-pixel image is padded by 4, the usual recipe for CIFAR
 SHIFT = 2
@@ -26,8 +26,7 @@ def augment(images: np.ndarray, rows: np.ndarray, kind: str, seed: int, split: s
     padding = size // PADDING_SHARE if kind == "crop_flip" else 0
     padded = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     result = np.empty_like(images)
-    for position, row in enumerate(rows):
-        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+    for position, stream in enumerate(row_streams(key, rows)):
         top, left = stream.integers(0, 2 * padding + 1, size=2)
         crop = padded[position, :, top : top + size, left : left + size]
         result[position] = crop[:, :, ::-1] if stream.random() < 0.5 else crop
@@ -38,9 +37,8 @@ def _shift_turns(images: np.ndarray, rows: np.ndarray, key: int, realisation: in
     size = images.shape[2]
     padded = np.pad(images, ((0, 0), (0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)), mode="reflect")
     result = np.empty_like(images)
-    for position, row in enumerate(rows):
-        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+    for position, stream in enumerate(row_streams(key, rows)):
         top, left = stream.integers(0, 2 * SHIFT + 1, size=2)
         moved = padded[position, :, top : top + size, left : left + size]
-        result[position] = moved[:, :, ::-1] if (row + realisation) % 2 else moved
+        result[position] = moved[:, :, ::-1] if (rows[position] + realisation) % 2 else moved
     return result

@@ -8,7 +8,7 @@ import torch
 import triton
 from torch import Tensor
 
-from pipeline.base.seeding import digest_of
+from pipeline.base.seeding import digest_of, row_streams
 from pipeline.data.augment import PADDING_SHARE
 from pipeline.encoding.philox_kernels import BLOCK, LAUNCH, key_halves, poisson_kernel
 from pipeline.encoding.poisson import Encoder
@@ -59,8 +59,7 @@ def draw_shifts(rows: np.ndarray, kind: str, size: int, seed: int, split: str, r
     key = digest_of(seed, "augment", split, realisation)
     padding = size // PADDING_SHARE if kind == "crop_flip" else 0
     shifts = np.empty((len(rows), 3), dtype=np.int32)
-    for position, row in enumerate(rows):
-        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+    for position, stream in enumerate(row_streams(key, rows)):
         shifts[position, :2] = stream.integers(0, 2 * padding + 1, size=2) - padding
         shifts[position, 2] = stream.random() < 0.5
     return shifts

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.base.files import damaged, read_json, write_json
-from pipeline.base.seeding import digest_of
+from pipeline.base.seeding import digest_of, row_streams
 
 FIXED = -1  # the realisation of evaluation splits, the same at every use
 
@@ -37,8 +37,7 @@ class Encoder:
         signed = self._signed_probability(images)
         key = digest_of(self.seed, "poisson", split, realisation)
         spikes = np.empty((len(images), self.time_steps, *images.shape[1:]), dtype=np.int8)
-        for position, row in enumerate(rows):
-            stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+        for position, stream in enumerate(row_streams(key, rows)):
             uniform = stream.random(spikes.shape[1:], dtype=np.float32)
             np.less(uniform, np.abs(signed[position]), out=spikes[position].view(bool))
         spikes *= np.sign(signed).astype(np.int8)[:, None]

@@ -6,7 +6,7 @@ The paper mentions none; Lee et al., whose settings it cites, use it (docs/assum
 
 import numpy as np
 
-from pipeline.base.seeding import digest_of
+from pipeline.base.seeding import digest_of, row_streams
 
 PARTS = 256
 
@@ -21,7 +21,6 @@ def keep_mask(rows: np.ndarray, inputs: int, share: float, *purpose: object) -> 
     and `purpose` whatever the other rows."""
     key, lowest = digest_of("dropout", *purpose), round(PARTS * dropped(share))
     mask = np.empty((len(rows), inputs), dtype=bool)
-    for position, row in enumerate(rows):
-        stream = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(row)]))
+    for position, stream in enumerate(row_streams(key, rows)):
         mask[position] = np.frombuffer(stream.bytes(inputs), np.uint8) >= lowest
     return mask

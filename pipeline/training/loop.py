@@ -2,15 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from tqdm import tqdm
 
 from pipeline.base.seeding import numpy_generator
@@ -18,43 +16,19 @@ from pipeline.network.block import Block, Dropout
 from pipeline.network.layers import SpikingConv
 from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
-from pipeline.training.feed import Feed, Host, read_ahead
+from pipeline.training.feed import read_ahead
 from pipeline.training.health import rates
 from pipeline.training.optimizer import decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
+from pipeline.training.replay import Replays, replays
 from pipeline.training.resume import Checkpoint
+from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
 from pipeline.training.watch import RATE, warnings
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
 EpochRow = dict[str, float | None]
 REDRAW = 0.5
 """Seconds between two drawings of a progress bar."""
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Rows `rows` of `feed` with target columns `column` int64 and, where an HCD is trained, `hard` float32 in {0, 1}; `split`
-    tells the rows of one part from another's."""
-
-    feed: Feed
-    rows: np.ndarray
-    column: np.ndarray
-    hard: np.ndarray | None = None
-    split: str = "train"
-
-
-@dataclass(frozen=True)
-class MicroBatch:
-    """Positions within one part that go through the network together; `ends_batch` where the optimiser steps after it."""
-
-    part: TrainingSet
-    positions: np.ndarray
-    batch_size: int
-    ends_batch: bool
-
-    def read(self, realisation: int) -> Host:
-        """Its input spikes on the host, with an epoch's noise."""
-        return self.part.feed.read(self.part.rows[self.positions], realisation)
 
 
 @dataclass(frozen=True)
@@ -85,10 +59,11 @@ def fit(
     optimizer = make_optimizer(training, block, learning_rate)
     history = checkpoint.load(block, optimizer) if checkpoint else []
     compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
+    replay = replays(compute, job.block)
     for epoch in range(len(history), training.epochs):
         started = time.perf_counter()
         row: EpochRow = {"epoch": epoch + 1}
-        row |= _epoch(job, optimizer, parts, epoch, learning_rate)
+        row |= _epoch(job, optimizer, parts, epoch, learning_rate, replay)
         row["seconds"] = time.perf_counter() - started
         row["validation_accuracy"] = validate(block) if validate else None
         history.append(row)
@@ -127,7 +102,9 @@ def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
     return f"{done}, {left:.1f} min left"
 
 
-def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int, learning_rate: float) -> EpochRow:
+def _epoch(
+    job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int, learning_rate: float, replay: Replays | None
+) -> EpochRow:
     fabric, name, training = job.compute.fabric, job.name, job.training
     order = numpy_generator(job.seed, "order", name, epoch)
     plan = _plan(parts, training.batch_size, job.compute.micro_batch, order, fabric.global_rank, fabric.world_size)
@@ -140,7 +117,7 @@ def _epoch(job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet],
               disable=not (job.compute.first and sys.stderr.isatty()), mininterval=REDRAW) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
             dropout, early = _dropout(job, micro, epoch), training.loss_steps or ()
-            sums += accumulate(job.compute, job.block, micro, host, dropout, training.label_smoothing, early)
+            sums += accumulate(job.compute, job.block, micro, host, dropout, training.label_smoothing, early, replay)
             seen += len(micro.positions)
             if micro.ends_batch:
                 rate = learning_rate * decay(training.schedule, epoch, training.epochs, step, steps)
@@ -171,47 +148,6 @@ def _dropout(job: Job, micro: MicroBatch, epoch: int) -> Dropout | None:
 
         return Dropout(device_keep_mask(torch.from_numpy(rows).to(job.compute.device), *named[1:]), dropped(share))
     return Dropout(torch.from_numpy(keep_mask(*named)).to(job.compute.device), dropped(share))
-
-
-def accumulate(
-    compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None, smoothing: float = 0.0,
-    steps: Sequence[int] = (),
-) -> Tensor:  # fmt: skip
-    """Forward and backward of one micro-batch, with that share of label smoothing. The class loss is the mean of those after each
-    of `steps` and after all steps.
-
-    Returns the sums of class loss, HCD loss and correct predictions, float64 `[3]` on the device: nothing waits for it.
-    """
-    part = micro.part
-    if not len(micro.positions):
-        return torch.zeros(3, dtype=torch.float64, device=compute.device)
-    column = torch.from_numpy(part.column[micro.positions]).to(compute.device)
-    with compute.autocast():
-        bundle = part.feed.to_device(host, compute.device, compute.dtype)
-        every = len(next(iter(bundle.values())))
-        output = block(bundle, dropout, [step for step in steps if step < every])
-    losses = [
-        cross_entropy(logits, column, reduction="sum", label_smoothing=smoothing) for logits in [*output.early, output.logits]
-    ]
-    class_loss = sum(losses[1:], losses[0]) / len(losses)
-    hcd_loss = torch.zeros_like(class_loss)
-    if part.hard is not None:
-        hard = torch.from_numpy(part.hard[micro.positions]).to(compute.device)
-        hcd_loss = binary_cross_entropy_with_logits(output.hcd_logit, hard, reduction="sum")
-    compute.fabric.backward((class_loss + hcd_loss) / micro.batch_size)
-    correct = (output.logits.detach().argmax(1) == column).sum()
-    return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double()
-
-
-def optimizer_step(compute: Compute, block: Block, optimizer: torch.optim.Optimizer) -> None:
-    """Add up the gradients of all processes and let the optimiser step."""
-    fabric = compute.fabric
-    if fabric.world_size > 1:
-        for weight in block.parameters():
-            gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
-            weight.grad = torch.as_tensor(fabric.all_reduce(gradient, reduce_op="sum"))
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
 
 
 def _plan(

@@ -10,14 +10,15 @@ import torch
 from pipeline.base.files import missing
 from pipeline.base.folders import ENCODER, Folders
 from pipeline.base.parameters import described
-from pipeline.data.prepared import load_prepared
+from pipeline.data.prepared import Prepared, load_prepared
 from pipeline.network.block import Block
 from pipeline.network.params import chain_to
 from pipeline.training.assignment import has_detector, load_assignment
 from pipeline.training.context import Context
-from pipeline.training.loop import TrainingSet, fit
+from pipeline.training.loop import fit
 from pipeline.training.params import TrainingSections
 from pipeline.training.resume import Checkpoint, training_digest
+from pipeline.training.step import TrainingSet
 from pipeline.training.trained import save_trained
 
 RELEVANT = ("seed", "neuron", "network", "blocks", "training", "features", "compute")
@@ -92,13 +93,18 @@ def _train(
 
 
 def _all_images(context: Context, key: str, method: str) -> list[TrainingSet]:
-    """Training and validation images together, as the baselines use them."""
-    parts = []
-    for split in ("train", "validation"):
-        prepared = load_prepared(context.folders.prepared, split)
-        feed = context.training_feed(key, prepared, split, method)
-        parts.append(TrainingSet(feed, np.arange(len(prepared.label)), prepared.label, split=split))
-    return parts
+    """Training and validation images together, as the baselines use them: as one set where normalisation must see whole batches,
+    unless cached features keep them in two."""
+    splits = {split: load_prepared(context.folders.prepared, split) for split in ("train", "validation")}
+    if context.params.network.norm == "batch" and not context.cached:
+        images, label = (np.concatenate([getattr(one, name) for one in splits.values()]) for name in ("images", "label"))
+        splits = {"train+validation": Prepared(images, label)}
+    return [
+        TrainingSet(
+            context.training_feed(key, prepared, split, method), np.arange(len(prepared.label)), prepared.label, split=split
+        )
+        for split, prepared in splits.items()
+    ]
 
 
 def _inputs(folders: Folders, prev: str, method: str = "bloctrain") -> list[Path]:

@@ -10,7 +10,8 @@ from pipeline.base.errors import UserError
 from pipeline.base.seeding import numpy_generator
 from pipeline.network.block import Dropout
 from pipeline.training.dropout import dropped, keep_mask
-from pipeline.training.loop import Job, _dropout, _plan, accumulate
+from pipeline.training.loop import Job, _dropout, _plan
+from pipeline.training.step import accumulate
 
 
 def test_a_mask_belongs_to_its_row_and_purpose():

@@ -4,8 +4,9 @@ import torch
 from networks import build_block, compute_of
 
 from pipeline.training.health import rates
-from pipeline.training.loop import TrainingSet, fit
+from pipeline.training.loop import fit
 from pipeline.training.params import TrainingParams
+from pipeline.training.step import TrainingSet
 from pipeline.training.watch import warnings
 
 

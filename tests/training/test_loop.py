@@ -9,9 +9,10 @@ from quadrants import CLASSES, training_set
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipeline.base.seeding import numpy_generator
-from pipeline.training.loop import HISTORY, _plan, accumulate, fit
+from pipeline.training.loop import HISTORY, _plan, fit
 from pipeline.training.optimizer import decay
 from pipeline.training.resume import Checkpoint
+from pipeline.training.step import accumulate
 
 
 def plan(sizes, batch_size, micro_size, world=1, seed=0):
