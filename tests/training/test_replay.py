@@ -48,7 +48,7 @@ def weights_after(params, replay_of, batch=16, micro=8, hcd=True, share=0.0, epo
             rows = part.rows[one.positions]
             mask = torch.from_numpy(keep_mask(rows, block.classifier_inputs, share, 0, "b1", "train", epoch)) if share else None
             dropout = None if mask is None else Dropout(mask.to(compute.device), dropped(share))
-            found.append(accumulate(compute, block, one, one.read(epoch), dropout, 0.1, [2], replay).clone())
+            found.append(accumulate(compute, block, one, one.read(epoch), dropout, 0.1, [2], replay))
             if one.ends_batch:
                 optimizer_step(compute, block, optimizer)
     return torch.stack(found), block.state_dict()
