@@ -79,8 +79,8 @@ def stages_changed(ref: str, base: str = "HEAD") -> list[str]:
 
 
 def as_markdown(columns: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table; floats with four significant digits."""
-    cells = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    """A Markdown table; floats with four significant digits, nothing for what is not there."""
+    cells = [["" if pd.isna(cell) else f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *cells]) + "\n"
 
 
@@ -89,7 +89,7 @@ def write_table(experiment: str, name: str, title: str, made_by: str, table: pd.
     folder = FOLDERS.published / experiment
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    text = as_markdown(list(table.columns), table.astype(object).where(table.notna(), "").values.tolist()) + below
+    text = as_markdown(list(table.columns), table.astype(object).values.tolist()) + below
     (folder / f"{name}.md").write_text(f"# {experiment}: {title}\n\n{made_by}\n\n{text}", encoding="utf-8")
     return text
 

@@ -59,7 +59,7 @@ def main() -> None:
         summaries = [json.loads(show(ref, str(SUMMARY))) for ref in run_experiments(names, arguments.jobs).values()]
         columns = [f"seed {seed}" for seed in arguments.seeds]
         runs = pd.DataFrame({name: flatten(summary) for name, summary in zip(columns, summaries, strict=True)})
-    runs = runs[[not name.startswith(TIMED) for name in runs.index]].astype(float)
+    runs = runs[[not name.startswith(TIMED) for name in runs.index]].astype(float).dropna(thresh=2)
     table = runs.assign(mean=runs.mean(axis=1), std=runs.std(axis=1, ddof=1))
     table.to_csv(folder / "seeds.csv", index_label="metric", float_format="%.6g", lineterminator="\n")
     heading = f"# {params.experiment} over {len(runs.columns)} runs\n\nMade by `python -m studies.seeds`.\n\n"

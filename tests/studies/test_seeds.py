@@ -32,6 +32,11 @@ def test_finished_runs_by_seed(run_of):
     assert found == {"seed 0": {"accuracy.bloctrain": 0.5}, "seed 3": {"accuracy.bloctrain": 0.75}}
 
 
+def test_a_run_may_have_trained_other_baselines(run_of):
+    more = run_of(1, 0.75, baselines=tiny_content()["baselines"] | {"trained": ["end_to_end"]})
+    assert finished([run_of(0, 0.5), more], PARAMS)["seed 1"] == {"accuracy.bloctrain": 0.75}
+
+
 def test_runs_that_do_not_belong_together_are_refused(run_of, refusal):
     other = run_of(1, 0.5, encoding={"time_steps": 7, "max_rate_hz": 1000.0})
     assert "its parameters are not those of params.yaml" in refusal(finished, [run_of(0, 0.5), other], PARAMS)
