@@ -2,7 +2,7 @@
 
 Agreement with the CPU's reference, speed and memory beside SpikingJelly and beside the convolutions alone, hours that the
 paper's experiments would take, digits trained on the GPU, and the kernels' own tests. Each part is written to gpu.json as soon
-as it is done, so that a stop loses nothing; gpu.md is the same as tables.
+as it is done, with its day, so that a stop loses nothing; gpu.md is the same as tables.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ from benchmarks.gpu_networks import (
 )  # fmt: skip
 from benchmarks.gpu_table import as_markdown
 from pipeline.accounting.measured import saved_bytes
-from pipeline.base.files import read_json, write_json, write_text
+from pipeline.base.errors import UserError
+from pipeline.base.files import damaged, read_json, write_json, write_text
 from pipeline.engine.choose import choose_engine
 from pipeline.network.block import Block
 from pipeline.network.build import Design, build_block, build_trunk
@@ -242,8 +244,14 @@ def kernels(limit: float) -> dict[str, Any]:
 
 
 def _kept(path: Path) -> dict[str, Any]:
-    """What was found before with the same GPU and torch; a part that is measured again takes its place."""
-    kept: dict[str, Any] = read_json(path) if path.exists() else {}
+    """What was found before with the same GPU and torch; a part that is measured again takes its place.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    kept = read_json(path) if path.exists() else {}
+    if not isinstance(kept, dict) or not isinstance(kept.get("machine", {}), dict):
+        raise damaged(path, "no mapping of parts")
     made = kept.get("machine", {})
     return kept if (made.get("device"), made.get("torch")) == (torch.cuda.get_device_name(), torch.__version__) else {}
 
@@ -274,11 +282,17 @@ def main() -> None:
         "epochs": epochs, "digits": digits, "kernels": lambda: kernels(min(150, left())),
     }  # fmt: skip
     chosen = arguments.only.split(",") if arguments.only else list(parts)
-    found = _kept(arguments.out / "gpu.json") if arguments.only else {}
+    if unknown := [name for name in chosen if name not in parts]:
+        parser.error(f"--only: no part {', '.join(unknown)}; parts are {', '.join(parts)}")
+    try:
+        found = _kept(arguments.out / "gpu.json") if arguments.only else {}
+    except UserError as mistake:
+        sys.exit(f"error: {mistake}")
     for name in chosen:
         began = time.monotonic()
         found[name] = _guarded(parts[name]) if began < ends else {"trouble": "no time left"}
         found.setdefault("seconds", {})[name] = round(time.monotonic() - began, 1)
+        found.setdefault("measured", {})[name] = str(datetime.now(UTC).date())
         write_json(arguments.out / "gpu.json", found)
         print(f"{name}: {time.monotonic() - began:.0f} s, {time.monotonic() - started:.0f} s in all", flush=True)
     write_text(arguments.out / "gpu.md", as_markdown(found))

@@ -51,6 +51,10 @@ def as_markdown(found: dict[str, Any]) -> str:
             f"Copies {device['copy_gb_per_s']:.0f} GB/s (read and written), multiplies bfloat16 matrices at "
             f"{device['bf16_tflops']:.0f} TFLOP/s; torch {device['torch']}."
         )
+    measured = found.get("measured", {})
+    days = {day: ", ".join(part for part in measured if measured[part] == day) for day in sorted(measured.values())}
+    if days:
+        parts.append("Measured " + "; ".join(f"on {day}: {names}" for day, names in days.items()) + ".")
     for name, write in WRITERS.items():
         if name in found:
             trouble = found[name].get("trouble") if isinstance(found[name], dict) else None
