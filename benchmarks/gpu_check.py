@@ -36,10 +36,10 @@ from benchmarks.gpu_networks import (
     seconds,
     synapse_seconds,
 )  # fmt: skip
-from benchmarks.gpu_table import as_markdown
+from benchmarks.gpu_table import write_page
 from pipeline.accounting.measured import saved_bytes
 from pipeline.base.errors import UserError
-from pipeline.base.files import damaged, read_json, write_json, write_text
+from pipeline.base.files import damaged, read_json, write_json
 from pipeline.engine.choose import choose_engine
 from pipeline.network.block import Block
 from pipeline.network.build import Design, build_block, build_trunk
@@ -295,8 +295,7 @@ def main() -> None:
         found.setdefault("measured", {})[name] = str(datetime.now(UTC).date())
         write_json(arguments.out / "gpu.json", found)
         print(f"{name}: {time.monotonic() - began:.0f} s, {time.monotonic() - started:.0f} s in all", flush=True)
-    write_text(arguments.out / "gpu.md", as_markdown(found))
-    print(as_markdown(found))
+    print(write_page(arguments.out))
 
 
 if __name__ == "__main__":

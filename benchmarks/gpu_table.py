@@ -8,14 +8,19 @@ from pipeline.base.files import read_json, write_text
 FOLDER = Path("reports/benchmark")
 
 
-def main() -> None:
-    """Both files, where they are there, as one page."""
+def write_page(folder: Path) -> str:
+    """Both files of a folder, where they are there, as its gpu.md; the text.
+
+    Raises:
+        UserError: a file is damaged.
+    """
     found: dict[str, Any] = {"gpu": {}, "gpu_train": {}}
-    found |= {name: read_json(FOLDER / f"{name}.json") for name in found if (FOLDER / f"{name}.json").exists()}
+    found |= {name: read_json(folder / f"{name}.json") for name in found if (folder / f"{name}.json").exists()}
     text = as_markdown(found["gpu"])
     if found["gpu_train"]:
         text += "\n" + training_markdown(found["gpu_train"])
-    write_text(FOLDER / "gpu.md", text)
+    write_text(folder / "gpu.md", text)
+    return text
 
 
 def training_markdown(summary: dict[str, Any]) -> str:
@@ -130,4 +135,4 @@ TITLES = {
 }  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    write_page(FOLDER)
