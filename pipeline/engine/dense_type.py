@@ -4,48 +4,30 @@ Where cores multiply bfloat16 by themselves it is bfloat16; elsewhere a library 
 """
 
 import functools
-import hashlib
-import json
-import time
 
 import torch
 
-from pipeline.base.files import write_json
 from pipeline.engine import synapses as dense
-from pipeline.neuron.fused.library import cache_folder, processor
+from pipeline.engine.speed import faster_by_margin, time_ratio
 
-ROUNDS = 5
-MARGIN = 1.15
-"""How much faster float32 must be: where both are about as fast the choice does not hang on noise."""
 IMAGES, CHANNELS, SIDE = 64, 64, 16
 
 
 @functools.cache
 def dense_type() -> torch.dtype:
-    """bfloat16, or float32 where that is faster by MARGIN; measured in about a second, once per machine and version of torch."""
-    name = hashlib.sha256(f"{processor()} {torch.__version__}".encode()).hexdigest()[:24]
-    try:
-        path = cache_folder() / f"dense-{name}.json"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"float32_over_bfloat16": speed_ratio()})
-        ratio = json.loads(path.read_text())["float32_over_bfloat16"]
-    except (OSError, RuntimeError, ValueError, KeyError):  # no home, a full disk, a damaged file: measured by each process
-        ratio = speed_ratio()
-    return torch.float32 if ratio > MARGIN else torch.bfloat16
+    """bfloat16, or float32 where that is faster by a margin; measured in about a second, once per machine."""
+    return torch.float32 if faster_by_margin("dense", speed_ratio) else torch.bfloat16
 
 
 def speed_ratio() -> float:
-    """How many times as fast float32 is, casts from and to bfloat16 included; the best of ROUNDS, in turns."""
+    """How many times as fast float32 is, casts from and to bfloat16 included."""
     given = torch.ones(IMAGES, CHANNELS, SIDE, SIDE, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
     weight = torch.ones(CHANNELS, CHANNELS, 3, 3)
-    best = {torch.bfloat16: float("inf"), torch.float32: float("inf")}
-    for _ in range(ROUNDS + 1):
-        for dtype in best:
-            began = time.perf_counter()
-            input_gradient(given, weight, 1, (CHANNELS, SIDE, SIDE), dtype)
-            best[dtype] = min(best[dtype], time.perf_counter() - began)
-    return best[torch.bfloat16] / best[torch.float32]
+
+    def gradient(dtype: torch.dtype) -> torch.Tensor:
+        return input_gradient(given, weight, 1, (CHANNELS, SIDE, SIDE), dtype)
+
+    return time_ratio(lambda: gradient(torch.bfloat16), lambda: gradient(torch.float32))
 
 
 def input_gradient(

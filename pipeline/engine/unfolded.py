@@ -1,22 +1,27 @@
 """Convolutions of small images as matrix products, for processors that multiply bfloat16 in tiles.
 
-Over few places and many channels one large product is several times as fast there as the library's convolution.
+Over few places and many channels one large product can be several times as fast there as the library's convolution. Where it
+is differs by processor, so that it is measured.
 
     patches[b, y, x] = the k x k inputs around (y, x),      current = patches W,
     dL/dW = patches^T dL/dcurrent,                           dL/dpatches = dL/dcurrent W^T, added up where patches overlap
 """
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from pipeline.engine.speed import faster_by_margin, time_ratio
 from pipeline.engine.synapses import convolution
 from pipeline.neuron.fused.library import processor
 
 MOST_PLACES = 64
-"""Places of the current, per image, up to which products are faster: with 256 the library is as fast."""
-FEWEST_CHANNELS = 64
-"""Of the input and of the current."""
+"""Places of the current, per image, up to which products can be faster (`python -m benchmarks.unfolded`)."""
+IMAGES = 64
+"""Of a measurement."""
 
 
 def tiles() -> bool:
@@ -27,12 +32,37 @@ def tiles() -> bool:
 def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """The current `[N, C', H', W']` of bfloat16 inputs `[N, C, H, W]`, channels last, through float32 weights, whichever way is
     faster."""
-    size, (height, width) = weight.shape[2], x.shape[2:]
+    height, width = x.shape[2:]
     places = -(-height // stride) * -(-width // stride)
-    if size > 1 and places <= MOST_PLACES and min(weight.shape[:2]) >= FEWEST_CHANNELS:
-        current: Tensor = _Unfolded.apply(x, weight, stride)
-        return current
+    if weight.shape[2] > 1 and places <= MOST_PLACES and product_is_faster(tuple(weight.shape), height, width, stride):
+        return as_product(x, weight, stride)
     return convolution(x, weight, stride)
+
+
+@functools.cache
+def product_is_faster(weight: tuple[int, ...], height: int, width: int, stride: int) -> bool:
+    """For weights `[C', C, k, k]`, by a margin, in training; measured once per machine."""
+    sizes = "x".join(map(str, (*weight, height, width, stride)))
+    return faster_by_margin(f"product-{sizes}", lambda: speed_ratio(weight, height, width, stride))
+
+
+def speed_ratio(weight: tuple[int, ...], height: int, width: int, stride: int) -> float:
+    """The library's time over the product's, forward and backward in bfloat16."""
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.ones(IMAGES, weight[1], height, width, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
+        x, kernel = x.requires_grad_(), torch.ones(weight, requires_grad=True)
+
+        def train(way: Callable[[Tensor, Tensor, int], Tensor]) -> tuple[Tensor, ...]:
+            current = way(x, kernel, stride)
+            return torch.autograd.grad(current, (x, kernel), current.detach())
+
+        return time_ratio(lambda: train(convolution), lambda: train(as_product))
+
+
+def as_product(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """The same current as a matrix product."""
+    current: Tensor = _Unfolded.apply(x, weight, stride)
+    return current
 
 
 class _Unfolded(torch.autograd.Function):

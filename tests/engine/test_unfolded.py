@@ -44,9 +44,22 @@ def plain(x, weight, stride):
     return conv2d(x, weight.to(x.dtype), stride=stride, padding=weight.shape[2] // 2)
 
 
-def test_products_only_where_images_are_small(monkeypatch):
+def test_products_only_where_images_are_small_and_they_are_faster(monkeypatch):
     taken = []
-    monkeypatch.setattr(unfolded._Unfolded, "apply", lambda x, weight, stride: taken.append(tuple(x.shape)))
+    monkeypatch.setattr(unfolded, "as_product", lambda x, weight, stride: taken.append(tuple(x.shape)))
+    monkeypatch.setattr(unfolded, "product_is_faster", lambda weight, height, width, stride: weight == (64, 64, 3, 3))
     for channels, side, stride in ((64, 8, 1), (64, 16, 2), (64, 16, 1), (3, 8, 1)):
         unfolded.convolve(torch.zeros(1, channels, side, side), torch.zeros(64, channels, 3, 3), stride)
     assert taken == [(1, 64, 8, 8), (1, 64, 16, 16)]
+
+
+def test_each_shape_is_measured_once_per_machine_where_no_gradient_is_asked_for_too(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    measured = []
+    monkeypatch.setattr(unfolded, "time_ratio", lambda library, product: measured.append((library(), product())) or 2.0)
+    first_asked = unfolded.product_is_faster.__wrapped__
+    with torch.inference_mode():
+        assert first_asked((3, 2, 3, 3), 4, 5, 2) and first_asked((3, 2, 3, 3), 4, 5, 2)
+    ((library, product),) = measured
+    for one, other in zip(library, product, strict=True):
+        assert one.shape == other.shape
