@@ -7,6 +7,8 @@ PINNED = $(INSTALL) -c constraints.txt $(if $(filter cpu,$(TORCH)),--extra-index
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# DVC runs stages in $SHELL, which may be one that nobody can log in to.
+export SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
 .PHONY: help setup peers repro compare test test-faults test-docs docs lint lock validate benchmark gpu-check generate clean
@@ -24,9 +26,8 @@ $(VENV)/.done: pyproject.toml constraints.txt
 	$(PINNED) -e '.[dev]'
 	touch $@
 
-# DVC runs stages in $SHELL, which may be one that nobody can log in to.
 repro: setup ## run the whole pipeline of params.yaml and say where its report is
-	SHELL=/bin/sh dvc repro
+	dvc repro
 	@python -m stages.validate || true
 	@echo "report: file://$(CURDIR)/reports/report.html"
 
@@ -74,5 +75,6 @@ generate: setup ## make dvc.yaml, docs/parameters.md and the picture of the room
 	python -m tools.parameters_page
 	python -m tools.rooms
 
-clean: ## remove what a run makes; the DVC cache stays
+clean: ## remove what a run makes; the next reads the images anew and takes the rest from DVC's cache if they are the same
 	rm -rf runs data/prepared .resume
+	grep -rlsF 'python -m stages.prepare' "$$(dvc cache dir)/runs" | xargs rm -f

@@ -23,3 +23,29 @@ def test_an_unpacked_archive_is_told_first_what_it_lacks(tmp_path):
     assert "not a git repository" in done.stderr
     assert "git init && git add -A && git commit" in done.stdout
     assert not (tmp_path / ".venv").exists()
+
+
+def make(folder, *arguments, **env):
+    """The lines that `make` gives in a folder that has the Makefile, and a .venv/bin first on its path."""
+    shutil.copy(ROOT / "Makefile", folder / "Makefile")
+    done = subprocess.run(["make", *arguments], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_clean_forgets_the_images_that_were_read_and_keeps_trained_networks(tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=tmp_path, check=True)
+    for name in ("prepare", "train_block"):
+        file = tmp_path / ".dvc/cache/runs/ab/abc" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"cmd: python -m stages.{name}\n")
+    (tmp_path / "runs").mkdir()
+    for _ in range(2):  # the second finds nothing to forget
+        make(tmp_path, "clean")
+    assert not (tmp_path / "runs").exists()
+    assert [path.name for path in (tmp_path / ".dvc/cache/runs/ab/abc").iterdir()] == ["train_block"]
+
+
+def test_stages_run_in_a_shell_that_exists_whatever_the_users_is(tmp_path):
+    (tmp_path / "more.mk").write_text("include Makefile\nsay: ; @env | grep ^SHELL=\n")
+    assert make(tmp_path, "-f", "more.mk", "say", SHELL="/usr/sbin/nologin") == ["SHELL=/bin/sh"]
