@@ -34,13 +34,12 @@ def trainings(results: Results) -> list[Training]:
 
 def health(results: Results) -> list[str]:
     """A line for each thing that looks wrong; none where nothing does."""
-    told = []
+    told: list[str] = []
     for training in trainings(results):
-        last = {layer: rates[-1] for layer, rates in training.rates.items()}
         classes = len(next(block.trained_on for block in results.blocks if block.key == training.key))
         classes = classes if training.method == "bloctrain" else len(results.class_names)
         name = f"{NAMES[training.method]} {training.key}"
-        told += warnings(name, last, float(training.history[-1]["class_loss"]), classes, results.params.neuron.levels)
+        told += warnings(name, training.history[-1], classes, results.params.neuron.levels).values()
     for method in results.methods:
         accuracy = [row[method] for row in results.depths if row[method] is not None]
         if fallen := falls_with_depth(accuracy, list(results.params.blocks)):

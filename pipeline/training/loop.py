@@ -17,13 +17,13 @@ from pipeline.network.layers import SpikingConv
 from pipeline.training.device import Compute
 from pipeline.training.dropout import dropped, keep_mask
 from pipeline.training.feed import read_ahead
-from pipeline.training.health import rates
+from pipeline.training.health import firing
 from pipeline.training.optimizer import decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
 from pipeline.training.replay import GraphReplay, graph_replay
 from pipeline.training.resume import Checkpoint
 from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
-from pipeline.training.watch import RATE, warnings
+from pipeline.training.watch import warnings
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
 EpochRow = dict[str, float | None]
@@ -48,7 +48,7 @@ def fit(
     deadline: float | None = None, graphs: bool = True,
 ) -> list[EpochRow]:  # fmt: skip
     """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch
-    and, in the first process, a column RATE per layer.
+    and, in the first process, columns RATE and SILENT per layer (`pipeline.training.watch`).
 
     Each epoch visits every image once, in an order drawn from the generator (seed, "order", name, epoch); mini-batches
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
@@ -61,6 +61,7 @@ def fit(
     history = checkpoint.load(block, optimizer) if checkpoint else []
     compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
     replay = graph_replay(compute, job.block) if graphs else None
+    told: set[str] = set()
     for epoch in range(len(history), training.epochs):
         started = time.perf_counter()
         row: EpochRow = {"epoch": epoch + 1}
@@ -69,25 +70,25 @@ def fit(
         row["validation_accuracy"] = validate(block) if validate else None
         history.append(row)
         if compute.first:
-            fired = _rates(job, parts[0])
-            row |= {f"{RATE}{layer}": rate for layer, rate in fired.items()}
+            row |= _firing(job, parts[0])
             if checkpoint:
                 checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
-            if epoch in (0, training.epochs - 1):
-                for warning in warnings(name, fired, row["class_loss"] or 0.0, len(block.readout), _levels(block)):
-                    tqdm.write(f"warning: {warning}")
+            wrong = warnings(name, row, len(block.readout), _levels(block), epoch + 1 == training.epochs)
+            for line in (line for what, line in wrong.items() if what not in told):
+                tqdm.write(f"warning: {line}")
+            told |= wrong.keys()
         compute.fabric.barrier()
         if deadline is not None and time.monotonic() > deadline:
             break
     return history
 
 
-def _rates(job: Job, part: TrainingSet) -> dict[str, float]:
-    """Spikes per neuron and step of each layer, by the first images of a part with the noise of the first epoch."""
+def _firing(job: Job, part: TrainingSet) -> dict[str, float]:
+    """How often each layer fires, by the first images of a part with the noise of the first epoch."""
     host = part.feed.read(part.rows[: job.compute.micro_batch], 0)
-    return rates(job.compute, job.block, part.feed.to_device(host, job.compute.device, job.compute.dtype))
+    return firing(job.compute, job.block, part.feed.to_device(host, job.compute.device, job.compute.dtype))
 
 
 def _levels(block: Block) -> int:

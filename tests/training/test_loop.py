@@ -257,9 +257,9 @@ def test_the_same_bytes_on_one_thread_and_on_two(folder, make_params, threads, k
 def test_history_names_the_losses(folder, make_params):
     _, history = train(make_params({"training.epochs": 1}), "a", [training_set(30, hcd=True)], lambda block: 0.25)
     (row,) = history
-    rate = {name: value for name, value in row.items() if name.startswith("rate_")}
-    assert set(row) == {*HISTORY, "seconds", *rate}
-    assert rate and all(0 < value < 1 for value in rate.values())
+    watched = {name: value for name, value in row.items() if name.startswith(("rate_", "silent_"))}
+    assert set(row) == {*HISTORY, "seconds", *watched}
+    assert watched and all(0 <= value < 1 for value in watched.values())
     assert row["loss"] == pytest.approx(row["class_loss"] + row["hcd_loss"])
     assert row["validation_accuracy"] == 0.25
     assert row["learning_rate"] == 0.01
