@@ -1,16 +1,17 @@
 """The experiments on the commit at hand, side by side: `python -m studies.compare`, or `make compare`.
 
 One row per DVC experiment, the committed run first: what its parameters change, and the few numbers that matter. In brackets
-stands the difference to the committed run; `~` marks a difference of accuracies that chance may make: test images, and the
-spread of trainings as far as seeds of the committed run were published.
+stands the difference to the committed run; `~` marks a difference that chance may make: for accuracies test images, for all
+numbers the spread of trainings as far as seeds of the committed run were published.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.analysis.noise import Variation, accuracy_noise, variation
+from pipeline.analysis.noise import Spread, accuracy_noise, spread_noise, variation
 from pipeline.config import load_params
 from pipeline.reporting.claims.facts import own_spreads
 from pipeline.reporting.ledger.entry import load_ledger
@@ -34,20 +35,19 @@ def main() -> None:
     """Print the table."""
     own = _run("HEAD")
     runs = {name: _run(ref) for name, ref in experiments().items()}
-    # Of trainings it knows what seeds of the committed run say.
-    trainings = variation(own_spreads(own[0], load_ledger(FOLDERS.published), FOLDERS), [])
-    print(table(own, runs, trainings), end="")
+    spreads = own_spreads(own[0], load_ledger(FOLDERS.published), FOLDERS)
+    print(table(own, runs, spreads), end="")
     if runs:
-        print(f"\n~ chance may make this difference of accuracies: test images, {trainings.source}")
+        print(f"\n~ chance may make this difference: test images, {variation(spreads, []).source}")
     else:
         print("\nno experiments on this commit; start one with: dvc exp run --temp -S partition.threshold.value=0.5")
 
 
-def table(own: Run, runs: dict[str, Run], trainings: Variation) -> str:
-    """Markdown: the committed run, and each of `runs` with its differences to it."""
-    rows = [["(committed)", "", *(_cell(heading, own, own, trainings) for heading in COLUMNS)]]
+def table(own: Run, runs: dict[str, Run], spreads: Mapping[str, Spread]) -> str:
+    """Markdown: the committed run, and each of `runs` with its differences to it; `spreads` over seeds, by dotted path."""
+    rows = [["(committed)", "", *(_cell(heading, own, own, spreads) for heading in COLUMNS)]]
     for name, run in runs.items():
-        rows.append([name, _changes(own[0], run[0]), *(_cell(heading, run, own, trainings) for heading in COLUMNS)])
+        rows.append([name, _changes(own[0], run[0]), *(_cell(heading, run, own, spreads) for heading in COLUMNS)])
     return as_markdown(["experiment", "what differs", *COLUMNS], rows)
 
 
@@ -66,20 +66,23 @@ def _dotted(content: Any, prefix: str = "") -> dict[str, Any]:
     return {name: value for key, item in items for name, value in _dotted(item, f"{prefix}.{key}".lstrip(".")).items()}
 
 
-def _cell(heading: str, run: Run, own: Run, trainings: Variation) -> str:
+def _cell(heading: str, run: Run, own: Run, spreads: Mapping[str, Spread]) -> str:
     section, name = COLUMNS[heading]
     (parameters, summary), (own_parameters, own_summary) = run, own
     value, base = summary[section].get(name), own_summary[section].get(name)
     if value is None:
         return "-"
-    is_accuracy = section == "accuracy"
-    factor, digits = (100, 1) if is_accuracy else (1, 2)
+    factor, digits = (100, 1) if section == "accuracy" else (1, 2)
     shown = f"{factor * value:.{digits}f}"
     if run is own or base is None:
         return shown
-    images = min(p["data"]["split"]["test"] for p in (parameters, own_parameters))
-    chance = is_accuracy and abs(value - base) <= accuracy_noise(value, base, images, trainings)
-    return f"{shown} ({factor * (value - base):+.{digits}f}{' ~' if chance else ''})"
+    spread = spreads.get(f"{section}.{name}")
+    if section == "accuracy":
+        images = min(p["data"]["split"]["test"] for p in (parameters, own_parameters))
+        noise = accuracy_noise(value, base, images, variation(spreads, []))
+    else:
+        noise = spread_noise(spread) if spread else -1.0
+    return f"{shown} ({factor * (value - base):+.{digits}f}{' ~' if abs(value - base) <= noise else ''})"
 
 
 def _run(ref: str) -> Run:

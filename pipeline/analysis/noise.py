@@ -27,6 +27,11 @@ class Variation:
     source: str
 
 
+def spread_noise(spread: Spread) -> float:
+    """What chance makes of a difference of two trainings' numbers with this spread in 95 % of cases, by Student's t."""
+    return float(t.ppf(0.975, spread.seeds - 1)) * math.sqrt(2) * spread.std
+
+
 def accuracy_noise(first: float, second: float, images: int, trainings: Variation) -> float:
     """What chance makes of a difference of two accuracies (0..1) on `images` test images in 95 % of cases.
 

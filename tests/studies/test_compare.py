@@ -3,11 +3,10 @@
 import copy
 import subprocess
 
-from pipeline.analysis.noise import Variation
+from pipeline.analysis.noise import Spread
 from studies.compare import table
 from studies.experiments import experiments
 
-UNKNOWN = Variation(0.0, 0, "no two trainings alike")
 PARAMETERS = {
     "seed": 0,
     "data": {"split": {"test": 10_000}},
@@ -29,8 +28,9 @@ def changed(bloctrain, threshold):
     return parameters, summary
 
 
-def row(runs, name, trainings=UNKNOWN):
-    lines = table((PARAMETERS, SUMMARY), runs, trainings).splitlines()
+def row(runs, name, **spreads):
+    spreads = {name.replace("_", "."): Spread(0.0, std, 3) for name, std in spreads.items()}
+    lines = table((PARAMETERS, SUMMARY), runs, spreads).splitlines()
     (found,) = (line for line in lines if line.startswith(f"| {name} |"))
     return [cell.strip() for cell in found.strip("|").split("|")]
 
@@ -46,13 +46,15 @@ def test_a_difference_is_marked_where_the_test_images_allow_it():
 
 
 def test_the_spread_of_seeds_widens_what_chance_may_make():
-    wide = Variation(0.02, 2, "3 trainings")
-    assert row({"far": changed(0.75, 0.5)}, "far", wide)[2] == "75.0 (+5.0 ~)"
+    assert row({"far": changed(0.75, 0.5)}, "far", accuracy_bloctrain=0.02)[2] == "75.0 (+5.0 ~)"
 
 
-def test_counted_numbers_are_not_marked_and_missing_ones_are_dashes():
-    cells = row({"sweep": changed(0.75, 0.5)}, "sweep")
-    assert cells[4:6] == ["-", "1.75 (+0.25)"]
+def test_other_numbers_are_marked_by_their_own_spread_where_it_is_known():
+    runs = {"sweep": changed(0.75, 0.5)}
+    assert row(runs, "sweep")[4:6] == ["-", "1.75 (+0.25)"]
+    # By hand: Student's t of two degrees is 4.3, times the square root of two: a deviation of 0.05 may make 0.30.
+    assert row(runs, "sweep", efficiency_compute=0.05)[5] == "1.75 (+0.25 ~)"
+    assert row(runs, "sweep", efficiency_compute=0.04)[5] == "1.75 (+0.25)"
 
 
 def test_experiments_of_other_commits_are_left_out(tmp_path, monkeypatch):
