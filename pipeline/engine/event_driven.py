@@ -14,7 +14,7 @@ from pipeline.engine.contract import Synapse
 from pipeline.engine.dense_type import input_gradient
 from pipeline.engine.events import synapses as events
 from pipeline.engine.lean import LeanEngine, recording
-from pipeline.engine.synapses import check
+from pipeline.engine.synapses import check, refuse_counts
 from pipeline.neuron.lif import LIF
 
 MOST_INPUTS = 2
@@ -35,6 +35,7 @@ class EventEngine(LeanEngine):
         if not suits or len(synapses) > MOST_INPUTS or any(one.kind == "analog" for one in synapses):
             return super().spikes(synapses, neuron, pool)
         check(synapses, self.name, self.device, ("spikes", "signed"))
+        refuse_counts(neuron, self.name)
         first = synapses[0]
         flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
         if first.weight.dim() == 2:
