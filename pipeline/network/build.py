@@ -37,7 +37,9 @@ def spiking_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Ge
         return SpikingPool(plan, neuron, engine)
     if plan.kind == "max_pool":
         return SpikingMaxPool(plan)
-    return SpikingConv(plan, neuron, gain, generator, engine)
+    if plan.kind == "conv":
+        return SpikingConv(plan, neuron, gain, generator, engine)
+    raise ValueError(f"layer {plan.name}: no module for kind {plan.kind}; make it in pipeline/network/build.py, or by make_layer")
 
 
 def layer_maker(network: NetworkParams) -> MakeLayer:
