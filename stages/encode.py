@@ -1,6 +1,7 @@
-"""Fit the Poisson encoder to the training images, and write the spike trains of validation and test images: runs/b0/.
+"""Fit the encoder to the training images, and write the spike trains of validation and test images: runs/b0/.
 
-Those of training images are made when they are needed, from the same generator.
+Those of training images are made when they are needed, from the same generator. Where images go in as they are
+(`encoding.kind: direct`) there are none.
 """
 
 from typing import Any

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import UserError
@@ -54,6 +55,8 @@ class Stage:
             if not self.per_block:
                 return main(folders, load_parameters(folders.params, self.reads))
             key = given.block or os.environ.get("DVC_STAGE", "").rpartition("@")[2]
+            if not key:
+                raise UserError(f"the block's key is missing; give it: python -m stages.{Path(sys.argv[0]).stem} b1")
             if not re.fullmatch(r"b[1-9][0-9]*", key):
                 raise UserError(f"params.yaml: blocks has no {key!r}; its keys are b1, b2, ...")
             return main(folders, load_parameters(folders.params, self.reads, key), key)

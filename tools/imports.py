@@ -1,13 +1,12 @@
-"""Which code of this repository a module runs, directly and in the end: read from the source, and told apart by digests that
-comments and docstrings do not change."""
+"""Which code of this repository a module runs, directly and in the end: read from the source."""
 
 import ast
 import functools
-import hashlib
-import io
-import tokenize
 from pathlib import Path
 
+from pipeline.base.code import digest
+
+_digest = functools.cache(digest)
 ROOT = Path(__file__).parents[1]
 OWN = ("pipeline", "stages")
 OTHER = {".cpp", ".hpp", ".yaml", ".j2"}
@@ -55,44 +54,13 @@ def code_of(path: Path) -> dict[str, str]:
     modules = closure(path)
     documented = any(reads_docstrings(file) for file in modules)
     files = modules | {file for folder in {file.parent for file in modules} for file in folder.iterdir() if file.suffix in OTHER}
-    return {str(file.relative_to(ROOT)): digest(file, documented) for file in sorted(files)}
+    return {str(file.relative_to(ROOT)): _digest(file, documented) for file in sorted(files)}
 
 
 @functools.cache
 def reads_docstrings(path: Path) -> bool:
     """Whether a module asks something for its docstring; a script's own `__doc__`, its description, is no such case."""
     return any(isinstance(node, ast.Attribute) and node.attr == "__doc__" for node in ast.walk(ast.parse(path.read_bytes())))
-
-
-@functools.cache
-def digest(path: Path, docstrings: bool = False) -> str:
-    """SHA-256 of a source, of Python without comments, empty lines and, unless they count, docstrings."""
-    content = path.read_bytes()
-    if path.suffix == ".py":
-        content = "\n".join(running_lines(content.decode(), docstrings)).encode()
-    return hashlib.sha256(content).hexdigest()
-
-
-def running_lines(source: str, docstrings: bool = False) -> list[str]:
-    """The lines of a Python source that do something, in order, with docstrings if they count. Inside long strings blanks
-    count."""
-    lines, inside = source.split("\n"), set[int]()  # not splitlines, which knows more ends of lines than Python's parser
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-        elif token.end[0] > token.start[0]:
-            inside |= set(range(token.start[0] - 1, token.end[0]))
-    nodes = [] if docstrings else [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
-    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):  # those before keep their places
-        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            assert node.end_lineno is not None and node.end_col_offset is not None
-            first, last = node.lineno - 1, node.end_lineno - 1
-            before, after = lines[first].encode()[: node.col_offset], lines[last].encode()[node.end_col_offset :]
-            inside -= set(range(first, last + 1))
-            lines[first : last + 1] = [before.decode(), *[""] * (last - first)]
-            lines[last] = lines[last].rstrip() + after.decode()
-    return [line if row in inside else line.rstrip() for row, line in enumerate(lines) if line.strip() or row in inside]
 
 
 def _running(tree: ast.AST) -> list[ast.AST]:

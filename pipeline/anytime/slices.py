@@ -62,22 +62,24 @@ def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str
 
 
 def _computed(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
-    match layer:
-        case SpikingMaxPool():
-            pooled: Tensor = layer(inputs)
-            return pooled
-        case SpikingPool():
-            mean = average(inputs[0], layer.plan.main.stride)
-            neuron = LIF(1.0, layer.neuron.threshold, layer.neuron.damping, layer.neuron.delay)
-            return _fire(mean, neuron, carry, name).to(inputs[0].dtype)
-        case SpikingLinear():
-            return _fire(currents([Synapse(inputs[0], layer.weight)]), layer.neuron, carry, name)
-        case SpikingConv():
-            current = layer.current(inputs)
-            if layer.norm is not None:
-                current = normalised(current, layer.norm)
-            return _fire(current, layer.neuron, carry, name)
-    raise TypeError(f"layer {name}: {type(layer).__name__} cannot stop between steps")
+    if type(layer) is SpikingMaxPool:  # no isinstance: a subclass may have neurons of its own
+        pooled: Tensor = layer(inputs)
+        return pooled
+    if type(layer) is SpikingPool:
+        mean = average(inputs[0], layer.plan.main.stride)
+        neuron = LIF(1.0, layer.neuron.threshold, layer.neuron.damping, layer.neuron.delay)
+        return _fire(mean, neuron, carry, name).to(inputs[0].dtype)
+    if type(layer) is SpikingLinear:
+        return _fire(currents([Synapse(inputs[0], layer.weight)]), layer.neuron, carry, name)
+    if type(layer) is SpikingConv:
+        current = layer.current(inputs)
+        if layer.norm is not None:
+            current = normalised(current, layer.norm)
+        return _fire(current, layer.neuron, carry, name)
+    raise TypeError(
+        f"layer {name}: {type(layer).__name__} cannot stop between steps; run it over all steps, or add it to "
+        "pipeline/anytime/slices.py"
+    )
 
 
 def _fire(current: Tensor, neuron: LIF, carry: Carry, name: str) -> Tensor:

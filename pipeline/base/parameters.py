@@ -28,7 +28,7 @@ class Parameters:
         self.__dict__.update(sections)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"this stage does not state that it reads {name}; add it to READS in its script")
+        raise AttributeError(f"this stage does not state that it reads {name}; add it to `reads` of STAGE in its script")
 
 
 def load_parameters(path: Path, reads: Reads, key: str | None = None, lenient: bool = False) -> Parameters:

@@ -81,10 +81,13 @@ class Params(Section):
                         f"blocks.{key}: neurons of a pool layer fire once a step, but neuron.levels is {self.neuron.levels}; use "
                         "kind: max_pool"
                     )
-            if size < block.readout_pool:
+            left = size
+            for convolution in block.head:
+                left = -(-left // convolution.stride)
+            if left < block.readout_pool:
                 raise ValueError(
-                    f"blocks.{key}.readout_pool is {block.readout_pool} but the block's output has {size}x{size} pixels; "
-                    "make it smaller"
+                    f"blocks.{key}.readout_pool is {block.readout_pool} but the block's {'head' if block.head else 'output'} has "
+                    f"{left}x{left} pixels; make it smaller"
                 )
         return self
 

@@ -1,4 +1,5 @@
-"""Random crops and horizontal flips, which the paper does not mention but its predecessors use (docs/assumptions.md).
+"""Random crops, shifts and horizontal flips, which the paper does not mention; its predecessors use crops and flips
+(docs/assumptions.md).
 
 torchvision's RandomCrop(size, padding=size // 8) and RandomHorizontalFlip draw from the global generator, so the same
 two steps are taken here with a generator of their own per image.

@@ -1,4 +1,4 @@
-"""The section `encoding`: how images become spike trains (section 5.1)."""
+"""The section `encoding`: how images become spike trains (section 5.1), or go in as they are."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,8 @@ from pipeline.base.sections import Section
 
 
 class EncodingParams(Section):
-    """Poisson rate coding: each pixel fires at a rate in proportion to its normalised intensity."""
+    """How images enter the network: by Poisson rate coding, where each pixel fires at a rate in proportion to its normalised
+    intensity, or as they are."""
 
     kind: Literal["poisson", "direct"] = "poisson"
     """poisson: random spikes. direct: the first convolution receives the normalised image itself, the same at every step

@@ -44,7 +44,7 @@ class Engine(Protocol):
         that average squares of that side: `[T, B, C', H // pool, W // pool]`.
 
         Raises:
-            UserError: a tensor on another device, or an input of a kind that the engine cannot take.
+            UserError: a tensor on another device, or an input or a neuron of a kind that the engine cannot take.
         """
         ...
 
@@ -53,7 +53,11 @@ class Engine(Protocol):
         ...
 
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
-        """Spikes `[T, ...]` of LIF neurons that receive `current` `[T, ...]`."""
+        """Spikes `[T, ...]` of LIF neurons that receive `current` `[T, ...]`.
+
+        Raises:
+            UserError: a neuron of a kind that the engine cannot take.
+        """
         ...
 
     def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:

@@ -14,11 +14,11 @@ from pipeline.engine.contract import Synapse
 from pipeline.engine.dense_type import input_gradient
 from pipeline.engine.events import synapses as events
 from pipeline.engine.lean import LeanEngine, recording
-from pipeline.engine.synapses import check
+from pipeline.engine.synapses import check, refuse_counts
 from pipeline.neuron.lif import LIF
 
 MOST_INPUTS = 2
-"""Synapse bundles that one call of the compiled kernels takes."""
+"""Convolutions that one call of the compiled kernels takes; of matrices it takes one."""
 
 
 class EventEngine(LeanEngine):
@@ -32,12 +32,15 @@ class EventEngine(LeanEngine):
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`."""
         suits = all(events.suit(one.spikes, one.weight, one.kind == "signed") for one in synapses)
-        if not suits or len(synapses) > MOST_INPUTS or any(one.kind == "analog" for one in synapses):
+        linear = any(one.weight.dim() == 2 for one in synapses)
+        many = len(synapses) > (1 if linear else MOST_INPUTS)
+        if not suits or many or any(one.kind == "analog" for one in synapses):
             return super().spikes(synapses, neuron, pool)
         check(synapses, self.name, self.device, ("spikes", "signed"))
+        refuse_counts(neuron, self.name)
         first = synapses[0]
         flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
-        if first.weight.dim() == 2:
+        if linear:
             return _EventLinear.apply(first.spikes, first.weight, (neuron, recording(flat)))
         fits = all(-(-side // first.stride) % pool == 0 for side in first.spikes.shape[3:])
         together = pool if fits else 1

@@ -34,6 +34,8 @@ class IntegerEngine(ReferenceEngine):
 
     def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:
         """See `Engine.fire_normalised`."""
+        if neuron.levels == 1:
+            return super().fire_normalised(current, norm, neuron)
         return normalised_integer_lif(current, norm, neuron)
 
 

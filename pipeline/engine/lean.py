@@ -25,6 +25,7 @@ class LeanEngine:
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`; analog inputs are refused, for they cannot be kept as bits."""
         dense.check(synapses, self.name, self.device, ("spikes", "signed"))
+        dense.refuse_counts(neuron, self.name)
         flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
         setup = [synapse.stride for synapse in synapses], [synapse.kind == "signed" for synapse in synapses]
         fired = _LeanSynapses.apply((*setup, neuron, self.scans, recording(flat)), *flat)
@@ -36,6 +37,7 @@ class LeanEngine:
 
     def fire(self, current: Tensor, neuron: LIF) -> Tensor:
         """See `Engine.fire`."""
+        dense.refuse_counts(neuron, self.name)
         return _LeanNeurons.apply(current, neuron, self.scans, recording([current]))
 
     def fire_normalised(self, current: Tensor, norm: nn.BatchNorm2d, neuron: LIF) -> Tensor:

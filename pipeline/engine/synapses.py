@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d
 
 from pipeline.base.errors import UserError
 from pipeline.engine.contract import InputKind, Synapse
+from pipeline.neuron.lif import LIF
 
 Convolve = Callable[[Tensor, Tensor, int], Tensor]
 """The current `[N, C', H', W']` of inputs `[N, C, H, W]` through a weight, at a stride."""
@@ -30,6 +31,19 @@ def check(synapses: Sequence[Synapse], engine: str, device: str, kinds: Sequence
             raise UserError(
                 f"engine {engine}: takes {' and '.join(kinds)} as input, not {synapse.kind} values; use compute.kernel: reference"
             )
+
+
+def refuse_counts(neuron: LIF, engine: str) -> None:
+    """For engines whose neurons fire at most once a step.
+
+    Raises:
+        UserError: these fire more often.
+    """
+    if neuron.levels > 1:
+        raise UserError(
+            f"engine {engine}: its neurons fire once a step, but neuron.levels is {neuron.levels}; pass levels={neuron.levels} "
+            "to open_compute, or choose compute.kernel: reference"
+        )
 
 
 def convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:

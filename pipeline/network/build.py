@@ -18,7 +18,7 @@ from pipeline.neuron.params import NeuronParams
 
 REFERENCE = ReferenceEngine()
 MakeLayer = Callable[[LayerPlan, LIF, float, torch.Generator, Engine], nn.Module]
-"""Makes the module of one trunk layer from its plan, neuron, weight gain, generator and engine."""
+"""Makes the module of one layer of a trunk or of a classifier's head from its plan, neuron, weight gain, generator and engine."""
 
 
 @dataclass
@@ -37,7 +37,9 @@ def spiking_layer(plan: LayerPlan, neuron: LIF, gain: float, generator: torch.Ge
         return SpikingPool(plan, neuron, engine)
     if plan.kind == "max_pool":
         return SpikingMaxPool(plan)
-    return SpikingConv(plan, neuron, gain, generator, engine)
+    if plan.kind == "conv":
+        return SpikingConv(plan, neuron, gain, generator, engine)
+    raise ValueError(f"layer {plan.name}: no module for kind {plan.kind}; make it in pipeline/network/build.py, or by make_layer")
 
 
 def layer_maker(network: NetworkParams) -> MakeLayer:
@@ -57,7 +59,8 @@ def build_trunk(
     sections: NetworkSections, keys: Sequence[str], image: Shape, purpose: str = "prefix", engine: Engine = REFERENCE,
     make_layer: MakeLayer | None = None, kind: InputKind = "signed",
 ) -> Trunk:  # fmt: skip
-    """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind."""
+    """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind: `analog` where
+    they are real numbers, for most engines keep signs alone of what is `signed`."""
     plans = plan_blocks(sections, image, kind)
     make = make_layer or layer_maker(sections.network)
     return _trunk(sections, [plans[key] for key in keys], _generator(sections, purpose), engine, make)
@@ -68,10 +71,11 @@ def build_block(
     engine: Engine = REFERENCE, make_layer: MakeLayer | None = None, kind: InputKind = "signed",
 ) -> Block:  # fmt: skip
     """The trunks of the blocks `keys` with the classifier of the last of them, for encoded images of shape `image` (C, H, W) and
-    that kind.
+    that kind, as in `build_trunk`.
 
     One key makes a block of BlocTrain; all keys up to a depth make the end-to-end network of that depth. `purpose`
-    names the generator of the initial weights. `make_layer` makes trunk layers of another kind than `network.norm` asks for.
+    names the generator of the initial weights. `make_layer` makes the convolutional and pooling layers, those of the classifier's
+    head too, in place of what `network.norm` asks for.
     """
     generator = _generator(sections, purpose)
     plans = plan_blocks(sections, image, kind)

@@ -9,7 +9,7 @@ from math import prod
 from pipeline.base.errors import UserError
 from pipeline.base.folders import ENCODER
 from pipeline.engine.contract import InputKind
-from pipeline.network.params import BlockParams, Blocks, ConvLayer, MaxPoolLayer, NetworkSections, PoolLayer
+from pipeline.network.params import BlockParams, Blocks, ConvLayer, MaxPoolLayer, NetworkSections, PoolLayer, ResidualLayer
 
 Shape = tuple[int, int, int]
 KERNEL = 3
@@ -175,11 +175,13 @@ def _trunk(
             trunk.append(LayerPlan(name, layer.kind, (squares,), pooled(shape, layer.size), threshold))
         elif isinstance(layer, ConvLayer):
             trunk.append(conv(name, source, shape, layer.channels, layer.stride))
-        else:
+        elif isinstance(layer, ResidualLayer):
             kind: InputKind = encoded if source == ENCODER else "spikes"
             shortcut = [InputPlan(source, shape, "shortcut", 1, layer.stride, kind)] if shortcuts else []
             trunk.append(conv(f"{name}a", source, shape, layer.channels, 1))
             trunk.append(conv(f"{name}b", f"{name}a", trunk[-1].outputs, layer.channels, layer.stride, *shortcut))
+        else:
+            raise ValueError(f"layer {name}: no plan for kind {layer.kind}; lay it out in pipeline/network/plan.py")
         source, shape = trunk[-1].name, trunk[-1].outputs
     if residual:
         raise UserError(f"params.yaml: blocks.{key}.residual: the block has no convolution to take them; give it one")

@@ -10,7 +10,7 @@ from pipeline.network.params import MaxPoolLayer, PoolLayer
 from pipeline.reporting.results import Results
 
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits", "image_folder": "image folder"}
-"""How tables call the data sets."""
+"""How tables call the data sets; others by their `data.source`."""
 TEST_PICKED = "hard classes picked on the test set"
 """The mark of results that rest on a leak, as the paper's of VGG-16 do."""
 
@@ -40,7 +40,7 @@ class Scale:
     @property
     def data(self) -> str:
         """The data set's name as tables print it."""
-        return DATASETS[self.dataset]
+        return DATASETS.get(self.dataset, self.dataset)
 
     @property
     def blocks(self) -> int:

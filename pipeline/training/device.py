@@ -84,7 +84,7 @@ class Compute:
 
 def open_compute(params: ComputeParams, devices: int = 1, nodes: int = 1, levels: int = 1) -> Compute:
     """The device and the engine that the `compute` parameters ask for, on so many devices of so many machines, for neurons of
-    so many `levels`.
+    so many `levels` (`NeuronParams.levels`).
 
     With several devices Fabric starts this very stage once more for each further one; with several machines it waits for theirs.
 

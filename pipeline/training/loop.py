@@ -22,7 +22,7 @@ from pipeline.training.optimizer import decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
 from pipeline.training.replay import GraphReplay, graph_replay
 from pipeline.training.resume import Checkpoint
-from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
+from pipeline.training.step import Loss, MicroBatch, TrainingSet, accumulate, optimizer_step
 from pipeline.training.watch import warnings
 
 HISTORY = ("epoch", "learning_rate", "loss", "class_loss", "hcd_loss", "train_accuracy", "validation_accuracy")
@@ -33,19 +33,21 @@ REDRAW = 0.5
 
 @dataclass(frozen=True)
 class Job:
-    """One training: the network, where and how it is trained, its name and the seed, which name its random generators."""
+    """One training: the network, where and how it is trained, its name and the seed, which name its random generators, and
+    the class loss, if it is not the paper's."""
 
     compute: Compute
     training: TrainingParams
     block: Block
     name: str
     seed: int
+    loss: Loss | None = None
 
 
 def fit(
     compute: Compute, training: TrainingParams, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
     seed: int, checkpoint: Checkpoint | None = None, validate: Callable[[Block], float] | None = None,
-    deadline: float | None = None, graphs: bool = True,
+    deadline: float | None = None, graphs: bool = True, loss: Loss | None = None,
 ) -> list[EpochRow]:  # fmt: skip
     """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch
     and, in the first process, columns RATE and SILENT per layer (`pipeline.training.watch`).
@@ -54,9 +56,10 @@ def fit(
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
     over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`. After the
     first epoch that ends behind `deadline` (of `time.monotonic`) it stops. `graphs`: replay passes as CUDA graphs where that is
-    possible (`pipeline.training.replay`); without, for layers whose Python changes what it does in the course of training.
+    possible (`pipeline.training.replay`); without, for layers whose Python changes what it does in the course of training. `loss`
+    takes the place of the paper's class loss; a detector's is added to it all the same.
     """
-    job = Job(compute, training, compute.place(block), name, seed)
+    job = Job(compute, training, compute.place(block), name, seed, loss)
     optimizer = make_optimizer(training, block, learning_rate)
     history = checkpoint.load(block, optimizer) if checkpoint else []
     compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
@@ -75,7 +78,8 @@ def fit(
                 checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
-            wrong = warnings(name, row, len(block.readout), _levels(block), epoch + 1 == training.epochs)
+            known = row | {"class_loss": 0.0} if loss else row  # that of guessing is known of the paper's alone
+            wrong = warnings(name, known, len(block.readout), _levels(block), epoch + 1 == training.epochs)
             for line in (line for what, line in wrong.items() if what not in told):
                 tqdm.write(f"warning: {line}")
             told |= wrong.keys()
@@ -124,7 +128,7 @@ def _epoch(
               disable=not (job.compute.first and sys.stderr.isatty()), mininterval=REDRAW) as bar:  # fmt: skip
         for micro, host in zip(plan, read_ahead([partial(micro.read, epoch) for micro in plan]), strict=True):
             dropout, early = _dropout(job, micro, epoch), training.loss_steps or ()
-            sums += accumulate(job.compute, job.block, micro, host, dropout, training.label_smoothing, early, replay)
+            sums += accumulate(job.compute, job.block, micro, host, dropout, training.label_smoothing, early, replay, job.loss)
             seen += len(micro.positions)
             if micro.ends_batch:
                 rate = learning_rate * decay(training.schedule, epoch, training.epochs, step, steps)

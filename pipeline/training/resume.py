@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline.base.code import digest
 from pipeline.base.errors import UserError
 from pipeline.base.files import file_digest, read_tensors, write_tensors
 from pipeline.base.seeding import digest_of
@@ -26,9 +27,10 @@ TRAINS = ("base", "data", "encoding", "neuron", "engine", "network", "training")
 
 
 def training_digest(described: dict[str, Any], dependencies: list[Path]) -> str:
-    """A name for one training: what `described` says, the bytes of the dependencies and the code that trains."""
+    """A name for one training: what `described` says, the bytes of the dependencies and the code that trains, of which comments
+    and docstrings do not count."""
     code = sorted(p for name in TRAINS for p in (CODE / name).rglob("*") if p.suffix in (".py", ".cpp", ".hpp"))
-    files = [file_digest(path) for path in [*dependencies, *code]]
+    files = [*map(file_digest, dependencies), *map(digest, code)]
     return f"{digest_of(json.dumps(described, sort_keys=True), *files):032x}"
 
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from pipeline.network.block import Block, Dropout
+from pipeline.network.block import Block, BlockOutput, Dropout
 from pipeline.training.device import Compute
 from pipeline.training.feed import Feed, Host
 
 Tensors = dict[str, Tensor]
 """What a micro-batch's passes read: spikes by the key of the block that emitted them, and COLUMN, HARD, MASK where they are."""
 COLUMN, HARD, MASK = "column", "hard", "mask"
+Loss = Callable[[BlockOutput, Tensors], Tensor]
+"""The class loss of a micro-batch, summed over its images, of the block's output and of what its passes read."""
 Passes = Callable[[Tensors], Tensor]
 """Forward and backward of a micro-batch: gradients add up in the weights; the sums that `accumulate` returns."""
 
@@ -48,10 +50,11 @@ class MicroBatch:
 
 def accumulate(
     compute: Compute, block: Block, micro: MicroBatch, host: Host, dropout: Dropout | None = None, smoothing: float = 0.0,
-    steps: Sequence[int] = (), replay: Callable[[Tensors, Passes, object], Tensor] | None = None,
+    steps: Sequence[int] = (), replay: Callable[[Tensors, Passes, object], Tensor] | None = None, loss: Loss | None = None,
 ) -> Tensor:  # fmt: skip
-    """Forward and backward of one micro-batch, with that share of label smoothing. The class loss is the mean of those after each
-    of `steps` and after all steps. `replay` may repeat recorded passes instead of computing them (`pipeline.training.replay`).
+    """Forward and backward of one micro-batch. The class loss is `loss`; without one it is the paper's, with that share of label
+    smoothing, the mean of those after each of `steps` and after all steps. `replay` may repeat recorded passes instead of
+    computing them (`pipeline.training.replay`).
 
     Returns the sums of class loss, HCD loss and correct predictions, float64 `[3]` on the device: nothing waits for it.
     """
@@ -65,28 +68,33 @@ def accumulate(
     tensors |= bundle if dropout is None else {**bundle, MASK: dropout.mask}
     every = len(next(iter(bundle.values())))
     share = None if dropout is None else dropout.share
-    constants = micro.batch_size, share, smoothing, tuple(step for step in steps if step < every)
+    constants = micro.batch_size, share, smoothing, tuple(step for step in steps if step < every), loss
     passes = partial(_passes, compute, block, *constants)
     return passes(tensors) if replay is None else replay(tensors, passes, constants)
 
 
 def _passes(
-    compute: Compute, block: Block, batch_size: int, share: float | None, smoothing: float, steps: Sequence[int], tensors: Tensors
-) -> Tensor:
+    compute: Compute, block: Block, batch_size: int, share: float | None, smoothing: float, steps: Sequence[int],
+    loss: Loss | None, tensors: Tensors,
+) -> Tensor:  # fmt: skip
     bundle = {name: tensor for name, tensor in tensors.items() if name not in (COLUMN, HARD, MASK)}
     column = tensors[COLUMN]
     with compute.autocast():
         output = block(bundle, None if share is None else Dropout(tensors[MASK], share), steps)
-    losses = [
-        cross_entropy(logits, column, reduction="sum", label_smoothing=smoothing) for logits in [*output.early, output.logits]
-    ]
-    class_loss = sum(losses[1:], losses[0]) / len(losses)
+    class_loss = loss(output, tensors) if loss else _papers_loss(output, column, smoothing)
     hcd_loss = torch.zeros_like(class_loss)
     if HARD in tensors:
         hcd_loss = binary_cross_entropy_with_logits(output.hcd_logit, tensors[HARD], reduction="sum")
     compute.fabric.backward((class_loss + hcd_loss) / batch_size)
     correct = (output.logits.detach().argmax(1) == column).sum()
     return torch.stack([class_loss.detach(), hcd_loss.detach(), correct]).double()
+
+
+def _papers_loss(output: BlockOutput, column: Tensor, smoothing: float) -> Tensor:
+    losses = [
+        cross_entropy(logits, column, reduction="sum", label_smoothing=smoothing) for logits in [*output.early, output.logits]
+    ]
+    return sum(losses[1:], losses[0]) / len(losses)
 
 
 def optimizer_step(compute: Compute, block: Block, optimizer: torch.optim.Optimizer) -> None:

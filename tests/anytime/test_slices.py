@@ -9,6 +9,7 @@ from pipeline.anytime.slices import run_slice, summarised
 from pipeline.engine.choose import choose_engine
 from pipeline.network import build
 from pipeline.network.build import Design
+from pipeline.network.layers import SpikingConv
 from pipeline.network.params import BlockParams, NetworkParams
 from pipeline.neuron.lif import LIF
 from pipeline.neuron.params import NeuronParams
@@ -88,3 +89,14 @@ def test_in_bfloat16_spikes_are_those_of_the_event_driven_engine(make_params):
     assert found.dtype == torch.bfloat16
     assert (found == whole.spikes).float().mean() > 0.999
     torch.testing.assert_close(logits, whole.logits, rtol=0.02, atol=0.02)
+
+
+class Own(SpikingConv):
+    """A layer whose neurons slices do not know."""
+
+
+def test_a_layer_of_ones_own_is_refused(make_params):
+    params = make_params({"blocks.b1.layers": LAYERS[:1]})
+    block = build.build_block(params, ["b1"], (3, 8, 8), 5, False, "b1", make_layer=lambda *plan: Own(*plan))
+    with pytest.raises(TypeError, match="layer b1_0: Own cannot stop between steps"):
+        in_slices(block, torch.zeros(2, 1, 3, 8, 8), (1, 2))

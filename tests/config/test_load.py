@@ -127,6 +127,20 @@ def test_more_blocks_than_the_image_allows(size, fits, make_content, refusal):
         assert f"params.yaml: blocks.{key}: " in refusal(parse_params, content)
 
 
+@pytest.mark.parametrize(
+    ("stride", "size", "fits"), [(None, 4, True), (None, 5, False), (1, 4, True), (2, 2, True), (2, 4, False)]
+)
+def test_more_pooling_than_the_classifiers_input_allows(stride, size, fits, make_content, refusal):
+    content = make_content({"blocks.b1.readout_pool": size})  # the trunk of b1 leaves 4x4
+    if stride:
+        content["blocks"]["b1"]["head"] = [{"kind": "conv", "channels": 4, "stride": stride}]
+    if fits:
+        assert parse_params(content).blocks["b1"].readout_pool == size
+    else:
+        left = "head has 2x2" if stride else "output has 4x4"
+        assert f"blocks.b1.readout_pool is {size} but the block's {left} pixels" in refusal(parse_params, content)
+
+
 @pytest.mark.parametrize("text", ["", "- 1\n- 2\n", "just words", "3"])
 def test_file_without_mapping(text, tmp_path, refusal):
     path = tmp_path / "params.yaml"

@@ -105,7 +105,8 @@ def test_an_odd_image_with_stride():
 
 
 def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
-    """Signed spikes of many channels, outputs that fill no vector, more places than 16 bits can number, three inputs."""
+    """Signed spikes of many channels, outputs that fill no vector, more places than 16 bits can number, three convolutions, two
+    matrices."""
 
     def refuse(*_):
         raise AssertionError("an event kernel was called")
@@ -116,6 +117,7 @@ def test_what_does_not_suit_goes_the_dense_way(monkeypatch):
     for synapses_of_layer in (
         [Synapse(drawn(40, 6, 6) - drawn(40, 6, 6, seed=5), weight(16, 40, 3, 3), 1, "signed")],
         [Synapse(drawn(30), weight(10, 30))], [Synapse(drawn(1, 2, 33_000), weight(1, 1, 3, 3))], [few, few, few],
+        [Synapse(drawn(30), weight(16, 30))] * 2,
     ):  # fmt: skip
         assert engine.spikes(synapses_of_layer, NEURON).shape[2] == len(synapses_of_layer[0].weight)
 

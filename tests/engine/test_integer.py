@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from pipeline.base.errors import UserError
 from pipeline.engine import integer, unfolded
 from pipeline.engine.choose import choose_engine
 from pipeline.engine.contract import Synapse
 from pipeline.engine.integer import IntegerEngine
+from pipeline.engine.reference import ReferenceEngine
 from pipeline.engine.synapses import convolution
+from pipeline.neuron.lif import LIF
 
 
 @pytest.fixture
@@ -52,3 +55,27 @@ def test_it_is_taken_on_cpus_alone():
     assert choose_engine("auto", "cpu", "bf16", 4).name in ("integer", "reference")  # reference: no compiler
     assert choose_engine("auto", "cuda", "bf16", 4).name == "reference"
     assert choose_engine("reference", "cpu", "bf16", 4).name == "reference"
+
+
+@pytest.mark.parametrize("kernel", ["lean", "fused", "events"])
+def test_engines_of_one_spike_a_step_refuse_counts(kernel, refusal):
+    try:
+        engine = choose_engine(kernel, "cpu")
+    except UserError as error:
+        pytest.skip(str(error))
+    neuron, inputs = LIF(0.9, 1.0, 0.3, 0, 4), Synapse(torch.ones(2, 1, 16, 4, 4), torch.ones(16, 16, 3, 3))
+    current = engine.currents([inputs])
+    for said in (
+        refusal(engine.spikes, [inputs], neuron), refusal(engine.fire, current, neuron),
+        refusal(engine.fire_normalised, current, torch.nn.BatchNorm2d(16), neuron),
+    ):  # fmt: skip
+        assert "neuron.levels is 4; pass levels=4 to open_compute, or choose compute.kernel: reference" in said
+
+
+def test_neurons_of_one_spike_stay_those_of_equation_1():
+    current, neuron = torch.randn(6, 2, 4, 3, 3), LIF(0.9, 1.0, 0.3, 0)
+    found = [
+        engine.fire_normalised(current, torch.nn.BatchNorm2d(4), neuron)
+        for engine in (IntegerEngine(torch.float32, 4), ReferenceEngine())
+    ]
+    assert torch.equal(*found)

@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
-from networks import build_block, build_trunk
+from networks import build_block, build_trunk, plan_blocks
+
+from pipeline.network.build import REFERENCE, spiking_layer
+from pipeline.neuron.lif import LIF
 
 
 def same(a, b):
@@ -51,3 +56,9 @@ def test_end_to_end_has_every_trunk_and_the_last_classifier(make_params):
     assert list(network.trunk.layers) == ["b1_0", "b1_1", "b1_2a", "b1_2b", "b2_0a", "b2_0b", "b3_0a", "b3_0b"]
     assert network.hidden.weight.shape == (16, 8 * 2 * 2)
     assert network(torch.zeros(4, 2, 1, 8, 8)).logits.shape == (2, 10)
+
+
+def test_an_unknown_kind_is_not_built(make_params):
+    plan = replace(plan_blocks(make_params(), 1)["b1"].trunk[0], kind="spiral")
+    with pytest.raises(ValueError, match="layer b1_0: no module for kind spiral"):
+        spiking_layer(plan, LIF(0.99, 1.0, 0.3, 0), 1.0, torch.Generator(), REFERENCE)

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from networks import build_block, build_trunk, plan_blocks
@@ -90,3 +92,10 @@ def test_a_block_may_have_its_own_threshold(make_params):
     plans = plan_blocks(make_params({"neuron.threshold": 0.75, "blocks.b2.threshold": 0.5}), 1)
     assert {layer.threshold for layer in [*plans["b1"].trunk, plans["b1"].hidden]} == {0.75}
     assert {layer.threshold for layer in [*plans["b2"].trunk, plans["b2"].hidden]} == {0.5}
+
+
+def test_an_unknown_kind_is_not_laid_out(make_params):
+    params = make_params()
+    params.blocks["b1"].layers[1:] = [SimpleNamespace(kind="spiral", channels=4, stride=1)]
+    with pytest.raises(ValueError, match="layer b1_1: no plan for kind spiral"):
+        plan_blocks(params, 1)

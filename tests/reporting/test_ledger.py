@@ -49,6 +49,11 @@ def test_there_are_entries() -> None:
     assert len(NAMES) >= 5
 
 
+def test_a_data_set_without_a_printed_name_has_its_sources() -> None:
+    assert make_entry("own", dataset="letters").scale.text().startswith("letters 32x32, ")
+    assert make_entry("own").scale.text().startswith("CIFAR-10 32x32, ")
+
+
 def baselines(published: Entry) -> list[str]:
     """Names of those that were trained: both, before they could be left out."""
     trained = published.parameters["baselines"].get("trained", ["bloctrain_base", "end_to_end"])

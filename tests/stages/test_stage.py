@@ -53,11 +53,18 @@ def test_a_stage_per_block_takes_its_key_from_dvc_or_the_command(given, monkeypa
     assert found == ["b1"]
 
 
-@pytest.mark.parametrize("given", ["b0", "encoder", "b1;ls", ""])
+@pytest.mark.parametrize("given", ["b0", "encoder", "b1;ls"])
 def test_a_key_that_is_none_is_one_line(given, monkeypatch):
     monkeypatch.setattr("sys.argv", ["stage", given])
     monkeypatch.delenv("DVC_STAGE", raising=False)
     with pytest.raises(SystemExit, match=r"^error: params\.yaml: blocks has no"):
+        Stage(per_block=True).run(lambda *_: None, "a stage")
+
+
+def test_a_forgotten_key_is_called_so(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/somewhere/stages/train_block.py"])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    with pytest.raises(SystemExit, match=r"^error: the block's key is missing; give it: python -m stages\.train_block b1$"):
         Stage(per_block=True).run(lambda *_: None, "a stage")
 
 

@@ -6,10 +6,11 @@ from textwrap import dedent
 
 import pytest
 
+from pipeline.base.code import digest, running_lines
 from pipeline.base.folders import Folders
 from stages import code
 from tools.dvc_yaml import ORDER
-from tools.imports import ROOT, _running, closure, code_of, digest, running_lines
+from tools.imports import ROOT, _running, closure, code_of
 
 SOURCE = dedent('''
     """What it is."""

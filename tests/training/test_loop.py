@@ -6,13 +6,13 @@ import pytest
 import torch
 from networks import build_block, compute_of
 from quadrants import CLASSES, training_set
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, multi_margin_loss
 
 from pipeline.base.seeding import numpy_generator
 from pipeline.training.loop import HISTORY, _plan, fit
 from pipeline.training.optimizer import decay
 from pipeline.training.resume import Checkpoint
-from pipeline.training.step import accumulate
+from pipeline.training.step import COLUMN, accumulate
 
 
 def plan(sizes, batch_size, micro_size, world=1, seed=0):
@@ -77,12 +77,12 @@ def test_order_differs_by_epoch_and_name_and_mixes_the_parts():
     assert first[1].ends_batch
 
 
-def gradient(params, part, micro_size, batch_size=24):
+def gradient(params, part, micro_size, batch_size=24, loss=None):
     compute = compute_of(params)
     block = build_block(params, ["b1"], 1, CLASSES, part.hard is not None, "b1")
     sums = torch.zeros(3, dtype=torch.float64)
     for micro in _plan([part], batch_size, micro_size, numpy_generator(0), 0, 1):
-        sums += accumulate(compute, block, micro, micro.read(0))
+        sums += accumulate(compute, block, micro, micro.read(0), loss=loss)
     return torch.cat([weight.grad.flatten() for weight in block.parameters()]), sums
 
 
@@ -140,6 +140,33 @@ def test_gradient_is_that_of_the_mean_loss(make_params):
     assert ((found - expected).norm() / expected.norm()).item() < 1e-5
     assert (sums[:2] / 24).tolist() == pytest.approx([class_loss.item(), hcd_loss.item()], rel=1e-5)
     assert sums[2].item() == (output.logits.argmax(1).numpy() == part.column).sum()
+
+
+def own_loss(output, tensors):
+    return multi_margin_loss(output.logits, tensors[COLUMN], reduction="sum") + output.spikes.mean((0, 2, 3, 4)).sum()
+
+
+def test_a_loss_of_ones_own_takes_the_place_of_the_class_loss(make_params):
+    params, part = make_params(), training_set(24, hcd=True)
+    block = build_block(params, ["b1"], 1, CLASSES, True, "b1")
+    output = block(part.feed.to_device(part.feed.read(part.rows, 0), torch.device("cpu"), torch.float32))
+    class_loss = multi_margin_loss(output.logits, torch.from_numpy(part.column)) + output.spikes.mean()
+    (class_loss + binary_cross_entropy_with_logits(output.hcd_logit, torch.from_numpy(part.hard))).backward()
+    expected = torch.cat([weight.grad.flatten() for weight in block.parameters()])
+    found, sums = gradient(params, part, 7, loss=own_loss)
+    assert ((found - expected).norm() / expected.norm()).item() < 1e-5
+    assert float(sums[0]) / 24 == pytest.approx(class_loss.item(), rel=1e-5)
+
+
+def test_fit_trains_with_the_loss_that_it_is_given(make_params):
+    params, part, found = make_params({"training.epochs": 1}), training_set(24, hcd=True), []
+    for loss in (None, lambda output, tensors: cross_entropy(output.logits, tensors[COLUMN], reduction="sum"), own_loss):
+        block = build_block(params, ["b1"], 1, CLASSES, True, "b1")
+        history = fit(compute_of(params), params.training, block, [part], "b1", 0.01, 0, loss=loss)
+        found.append((without_seconds(history), block.readout.detach()))
+    (papers, readout), (same, its_own), (other, another) = found
+    assert same == papers and torch.equal(its_own, readout)
+    assert other != papers and not torch.equal(another, readout)
 
 
 @pytest.mark.parametrize(("schedule", "expected"), [("constant", [1, 1, 1, 1]), ("cosine", [1, 0.8535534, 0.5, 0.1464466])])

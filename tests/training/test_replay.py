@@ -37,7 +37,7 @@ class Recorder:
         return again
 
 
-def weights_after(params, replay_of, batch=16, micro=8, hcd=True, share=0.0, epochs=2):
+def weights_after(params, replay_of, batch=16, micro=8, hcd=True, share=0.0, epochs=2, loss=None):
     """Weights, running statistics and sums after some epochs."""
     compute, part = open_compute(params.compute), training_set(45, hcd=hcd)
     image = (1, params.data.image_size, params.data.image_size)
@@ -48,7 +48,7 @@ def weights_after(params, replay_of, batch=16, micro=8, hcd=True, share=0.0, epo
             rows = part.rows[one.positions]
             mask = torch.from_numpy(keep_mask(rows, block.classifier_inputs, share, 0, "b1", "train", epoch)) if share else None
             dropout = None if mask is None else Dropout(mask.to(compute.device), dropped(share))
-            found.append(accumulate(compute, block, one, one.read(epoch), dropout, 0.1, [2], replay))
+            found.append(accumulate(compute, block, one, one.read(epoch), dropout, 0.1, [2], replay, loss))
             if one.ends_batch:
                 optimizer_step(compute, block, optimizer)
     return torch.stack(found), block.state_dict()
@@ -68,6 +68,17 @@ def test_replayed_steps_are_the_steps(changes, share, make_params):
     assert torch.equal(found, expected)
     for name, value in weights.items():
         assert torch.equal(own[name], value), name
+
+
+def test_a_loss_of_ones_own_is_replayed(make_params):
+    def squares(output, tensors):
+        return output.logits.square().sum()
+
+    recorder = Recorder()
+    expected, _ = weights_after(make_params(), lambda block: None, loss=squares)
+    found, _ = weights_after(make_params(), lambda block: GraphReplay(block, recorder), loss=squares)
+    assert recorder.replayed
+    assert torch.equal(found, expected)
 
 
 class NeverZero(GraphReplay):

@@ -132,3 +132,13 @@ def test_another_code_is_another_training(name, tmp_path, monkeypatch):
     assert training_digest({}, []) == before
     (tmp_path / "network" / name).write_text("two")
     assert training_digest({}, []) != before
+
+
+def test_a_comment_discards_no_stopped_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.training.resume.CODE", tmp_path)
+    path = tmp_path / "network" / "a.py"
+    path.parent.mkdir()
+    path.write_text("one = 1\n")
+    before = training_digest({}, [])
+    path.write_text('"""What it is."""\n\none = 1  # of one\n')
+    assert training_digest({}, []) == before
