@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.analysis.noise import Variation, accuracy_noise, variation
+from pipeline.base.files import read_json
 from pipeline.config import load_params
 from pipeline.reporting.claims.facts import own_spreads
 from pipeline.reporting.ledger.entry import load_ledger
@@ -35,7 +36,7 @@ def main() -> None:
     own = _run("HEAD")
     runs = {name: _run(ref) for name, ref in experiments().items()}
     # Of trainings it knows what seeds of the committed run say.
-    trainings = variation(own_spreads(own[0], load_ledger(FOLDERS.published), FOLDERS), [])
+    trainings = variation(own_spreads(own[0], _manifest(own[0]), load_ledger(FOLDERS.published), FOLDERS), [])
     print(table(own, runs, trainings), end="")
     if runs:
         print(f"\n~ chance may make this difference of accuracies: test images, {trainings.source}")
@@ -80,6 +81,13 @@ def _cell(heading: str, run: Run, own: Run, trainings: Variation) -> str:
     images = min(p["data"]["split"]["test"] for p in (parameters, own_parameters))
     chance = is_accuracy and abs(value - base) <= accuracy_noise(value, base, images, trainings)
     return f"{shown} ({factor * (value - base):+.{digits}f}{' ~' if chance else ''})"
+
+
+def _manifest(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """That of the prepared images, if those in force are of these parameters."""
+    path, in_force = FOLDERS.prepared / "manifest.json", load_params().model_dump(mode="json")
+    same = all(in_force[name] == parameters[name] for name in ("seed", "data"))
+    return dict(read_json(path)) if same and path.exists() else None
 
 
 def _run(ref: str) -> Run:
