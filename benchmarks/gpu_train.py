@@ -67,7 +67,7 @@ def main() -> None:
         steps, direct = params.encoding.time_steps, params.encoding.kind == "direct"
         encoder = fit_encoder(images, steps, params.encoding.max_rate_hz, params.seed, direct)
         encoder.save(folders.block("b0") / "encoder.json")
-        start_stage(folders, params.partition.metric)
+        start_stage(folders, params.partition)
     context = Context.open(folders, params)
     summary: dict[str, Any] = {"device": torch.cuda.get_device_name(), "parameters": params.model_dump(mode="json"), "blocks": {}}
     for key in params.blocks:

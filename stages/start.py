@@ -10,7 +10,7 @@ from pipeline.partition.start_stage import start_stage
 from stages.stage import Stage
 
 STAGE = Stage(
-    reads={"partition.metric": PartitionParams},
+    reads={"partition": PartitionParams},
     needs=["data/prepared/manifest.json"],
     outs=[
         "runs/b0/classes.json",
@@ -27,7 +27,7 @@ STAGE = Stage(
 
 def main(folders: Folders, params: Any) -> None:
     """The stage."""
-    start_stage(folders, params.partition.metric)
+    start_stage(folders, params.partition)
     nothing_collected(folders)
     # DVC's templates name a features folder of the base block before b1; all methods share the encoder's.
     write_json(folders.block(ENCODER, "bloctrain_base") / "features" / "origin.json", {"features": "runs/b0/features"})
