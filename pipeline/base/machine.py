@@ -11,6 +11,7 @@ from pipeline.base.errors import UserError
 
 PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "scikit-learn", "safetensors", "matplotlib", "jinja2", "dvc")
 """Those that can change a number or a picture."""
+ENGLISH = os.environ | {"LC_ALL": "C"}
 
 
 def git(*arguments: str, folder: Path | str = ".") -> str:
@@ -24,8 +25,9 @@ def git(*arguments: str, folder: Path | str = ".") -> str:
 
 def git_trouble(folder: Path | str = ".") -> str:
     """What git itself says where it finds no commit: no repository, one of another owner, no git at all."""
+    english = os.environ | {"LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=folder)
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=folder, env=english)
     except OSError as error:
         return f"git cannot be run: {error.strerror}"
     said = [line for line in done.stderr.splitlines() if line.startswith(("fatal:", "error:"))]
