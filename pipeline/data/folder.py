@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.base.errors import UserError
-from pipeline.data.decode import decode
+from pipeline.data.decode import Noted, decode
 
 SPLITS = ("train", "test")
 LITTER = ("thumbs.db", "desktop.ini")
@@ -100,9 +100,9 @@ def _in_dvc_cache(path: Path) -> bool:
 
 def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
     members = [member for member in archive.infolist() if not member.filename.endswith("/")]
-    if len({member.filename for member in members}) < len(members) or any(not member.filename for member in members):
-        raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
     paths = [_parts(member.filename) for member in members]
+    if len({member.filename for member in members}) < len(members) or not all(paths):
+        raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
     depth = 3 if any(len(parts) == 3 and _place(parts) for parts in paths) else 4  # 4: all inside one folder more
     others = []
     for member, parts in zip(members, paths, strict=True):
@@ -137,13 +137,13 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
             name.encode()
         except UnicodeEncodeError as error:  # the report could not write it
             raise UserError(f"{root}: class {name!r} has a name that is not UTF-8; rename its folders") from error
-    parts, wrong = {}, list[str]()
+    parts, wrong, noted = {}, list[str](), Noted()
     for split in SPLITS:
         chosen = [entry for entry in entries if entry[0] == split]
         images = np.empty((len(chosen), 3, image_size, image_size), dtype=np.uint8)
         for row, (_, _, name, read) in enumerate(tqdm(chosen, desc=f"read {split}", unit="image", mininterval=1.0)):
             try:
-                images[row] = decode(read, name, (3, image_size, image_size))
+                images[row] = decode(read, name, (3, image_size, image_size), noted=noted)
             except UserError as error:
                 wrong.append(str(error))
         parts[split] = images, np.array([names.index(entry[1]) for entry in chosen], dtype=np.int64)
@@ -152,4 +152,6 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
         raise UserError(f"{len(wrong)} images cannot be used: {'; '.join(wrong[:SHOWN])}{more}")
     if wrong:
         raise UserError(wrong[0])
+    for what, named in noted.items():
+        print(f"{root}: {len(named)} image(s) {what}, such as {named[0]!r}")
     return names, parts
