@@ -201,6 +201,26 @@ def test_colours_that_say_they_are_not_srgb_are_counted(source, capsys):
         assert out.count("image(s)") == len(told) and all(words in out for words in told)
 
 
+def test_class_folders_that_give_nothing_are_named(source, capsys):
+    hidden = [(f"{split}/.cats/1.png", PNG) for split in ("train", "test")]
+    empty = [(f"{split}/dogs/.DS_Store", b"litter") for split in ("train", "test")]
+    names, _ = read_image_folder(source([*members(), *hidden, *empty]), SIZE)
+    assert names == ["a", "b"]
+    assert "2 class folder(s) left out, hidden or without images: '.cats', 'dogs'" in capsys.readouterr().out
+
+
+def test_an_empty_class_folder_is_named(tmp_path, capsys):
+    files = [*members(), *((f"{split}/{number}", None) for split in ("train", "test") for number in range(12))]
+    for name, data in files:
+        (tmp_path / "images" / name if data is None else (tmp_path / "images" / name).parent).mkdir(parents=True, exist_ok=True)
+        if data is not None:
+            (tmp_path / "images" / name).write_bytes(data)
+    for root in (tmp_path / "images", as_zip(files, tmp_path / "images.zip", prefix="wrapped/")):
+        read_image_folder(root, SIZE)
+        out = capsys.readouterr().out
+        assert "12 class folder(s) left out" in out and out.rstrip().endswith("'7', ...")
+
+
 @pytest.mark.parametrize(("count", "words"), [(3, "3 images cannot be used"), (12, "; and 2 more")])
 def test_all_bad_images_are_named_in_one_go(count, words, source):
     bad = [(f"train/a/bad{number}.png", PNG[:40]) for number in range(count)]
