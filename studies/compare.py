@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.analysis.noise import Spread, accuracy_noise, spread_noise, variation
+from pipeline.base.files import read_json
 from pipeline.config import load_params
 from pipeline.reporting.claims.facts import own_spreads
 from pipeline.reporting.ledger.entry import load_ledger
@@ -35,7 +36,7 @@ def main() -> None:
     """Print the table."""
     own = _run("HEAD")
     runs = {name: _run(ref) for name, ref in experiments().items()}
-    spreads = own_spreads(own[0], load_ledger(FOLDERS.published), FOLDERS)
+    spreads = own_spreads(own[0], _manifest(own[0]), load_ledger(FOLDERS.published), FOLDERS)
     print(table(own, runs, spreads), end="")
     if runs:
         print(f"\n~ chance may make this difference: test images, {variation(spreads, []).source}")
@@ -83,6 +84,13 @@ def _cell(heading: str, run: Run, own: Run, spreads: Mapping[str, Spread]) -> st
     else:
         noise = spread_noise(spread) if spread else -1.0
     return f"{shown} ({factor * (value - base):+.{digits}f}{' ~' if abs(value - base) <= noise else ''})"
+
+
+def _manifest(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """That of the prepared images, if those in force are of these parameters."""
+    path, in_force = FOLDERS.prepared / "manifest.json", load_params().model_dump(mode="json")
+    same = all(in_force[name] == parameters[name] for name in ("seed", "data"))
+    return dict(read_json(path)) if same and path.exists() else None
 
 
 def _run(ref: str) -> Run:

@@ -18,8 +18,8 @@ from pipeline.data.folder import read_image_folder
 
 SIZE = 4
 FORMATS = {"png": "PNG", "jpg": "JPEG", "bmp": "BMP", "gif": "GIF", "tif": "TIFF", "webp": "WEBP"}
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
-TOO_WIDE = {"I;16", "I;16B", "I", "F"}  # what 8-bit RGB cannot hold
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F")
+NOT_RGB = {"LAB", "I;16", "I;16B", "I", "F"}  # what 8-bit RGB cannot hold, or not without a profile
 READ, REFUSED, EITHER = "read", "refused", "read or refused"
 
 
@@ -34,8 +34,13 @@ class File:
 
 def picture(kind: str, mode: str, size: tuple[int, int] = (SIZE, SIZE), seed: int = 0) -> bytes:
     """An encoded picture of noise; raises what Pillow raises for a mode that the format cannot hold."""
-    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    image = Image.fromarray(noise[..., 0].astype(np.uint16) * 200) if mode == "I;16" else Image.fromarray(noise).convert(mode)
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 200)
+    elif mode == "LAB":
+        image = Image.frombytes("LAB", size, noise[..., :3].tobytes())
+    else:
+        image = Image.fromarray(noise if mode in ("LA", "RGBA") else noise[..., :3]).convert(mode)
     stream = io.BytesIO()
     image.save(stream, FORMATS[kind])
     return stream.getvalue()
@@ -51,18 +56,41 @@ def pictures() -> list[File]:
         except (OSError, ValueError, KeyError):
             continue
         with Image.open(io.BytesIO(data)) as image:
-            fits = image.mode not in TOO_WIDE
-            pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1) if fits else None
+            fits = image.mode not in NOT_RGB
+            pixels = on_white(np.asarray(image.convert("RGBA"))).transpose(2, 0, 1) if fits else None
         found.append(File(data, READ if fits else REFUSED, pixels))
-    return found
+    noise = np.random.default_rng(0).integers(0, 2**16, (SIZE, SIZE, 4))
+    deep = [File(png(noise[..., :3], 16), READ, (noise[..., :3] >> 8).astype(np.uint8).transpose(2, 0, 1))]
+    return [*found, *deep, File(png(noise[..., :1], 16), REFUSED), File(png(noise[..., :3], 16, noise[0, 0, :3]), REFUSED)]
+
+
+def on_white(rgba: np.ndarray) -> np.ndarray:
+    """uint8 `[H, W, 3]` of what uint8 `[H, W, 4]` shows on white paper."""
+    alpha = rgba[..., 3:] / 255
+    return np.round(rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def png(pixels: np.ndarray, depth: int, transparent: np.ndarray | None = None) -> bytes:
+    """A PNG of `[H, W, C]`, 1 to 4 channels of `depth` bits, written without Pillow; `transparent` is a colour that stands for
+    transparency."""
+    height, width, channels = pixels.shape
+    bits = (pixels[..., None] >> np.arange(depth)[::-1]) & 1
+    rows = np.packbits(bits.reshape(height, -1).astype(np.uint8), axis=1)
+    header = struct.pack(">IIBBBBB", width, height, depth, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
+    colour = [] if transparent is None else [(b"tRNS", transparent.astype(">u2").tobytes())]
+    return b"\x89PNG\r\n\x1a\n" + _chunks(
+        (b"IHDR", header), *colour, (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))), (b"IEND", b"")
+    )
+
+
+def _chunks(*named: tuple[bytes, bytes]) -> bytes:
+    return b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in named)
 
 
 def claims_to_be(width: int, height: int) -> bytes:
     """A PNG of a few bytes whose header promises `width` x `height` pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"0")), (b"IEND", b"")]
-    body = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + body
+    return b"\x89PNG\r\n\x1a\n" + _chunks((b"IHDR", header), (b"IDAT", zlib.compress(b"0")), (b"IEND", b""))
 
 
 def cut(source: File, share: float) -> File:

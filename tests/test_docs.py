@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tools.imports import ROOT
-from tools.lock import locked
 from tools.walk import walk
 
 DOCS = ROOT / "docs"
@@ -38,10 +37,3 @@ def test_a_walk_ends_at_a_command_that_fails(tmp_path):
     with pytest.raises(SystemExit, match="`false` ended with 1"):
         walk("```console\n$ false\n$ touch made\n```\n", tmp_path)
     assert not (tmp_path / "made").exists()
-
-
-def test_a_lock_keeps_what_another_platform_needs():
-    before = "# Why.\ntorch==2.9.1; platform_machine != 'x86_64'\nold==1\n"
-    assert locked(before, {"torch": "2.14.1", "Zeta": "2", "alpha": "1", "bloctrain-pipeline": "0.1"}) == (
-        "# Why.\ntorch==2.9.1; platform_machine != 'x86_64'\nalpha==1\nZeta==2\n"
-    )

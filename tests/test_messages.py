@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.base.files import write_arrays, write_json
 from pipeline.base.folders import Folders
+from pipeline.config import parse_params
 from pipeline.data.prepared import Manifest
 from pipeline.partition.start_stage import start_stage
 from tools.imports import ROOT
@@ -39,13 +40,13 @@ def other_size(content):
 
 
 def no_hard_class(content):
-    """Two classes, told apart without a mistake, and a threshold of 0.5."""
-    content["partition"]["threshold"] = {"mode": "absolute", "value": 0.5}
-    label = np.array([0, 0, 1, 1])
+    """Two classes, one of which is recognised every other time, and a threshold of 0.4."""
+    content["partition"]["threshold"] = {"mode": "absolute", "value": 0.4}
+    label, found = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
     Manifest("tiny", ["a", "b"], (1, 8, 8), {}, {}).save(Path("data/prepared"))
-    start_stage(Folders(), "recall")
+    start_stage(Folders(), parse_params(content).partition)
     write_json("runs/b1/hcd.json", {"theta_low": None, "theta_high": None, "chosen": {}})
-    outputs = {"logits": np.eye(2, dtype=np.float32)[label], "classes": np.arange(2), "label": label, "index": np.arange(4)}
+    outputs = {"logits": np.eye(2, dtype=np.float32)[found], "classes": np.arange(2), "label": label, "index": np.arange(4)}
     for split in ("validation", "test"):
         write_arrays(f"runs/b1/outputs_{split}.npz", outputs)
     return ["partition", "b1"]

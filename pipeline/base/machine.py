@@ -24,8 +24,9 @@ def git(*arguments: str, folder: Path | str = ".") -> str:
 
 def git_trouble(folder: Path | str = ".") -> str:
     """What git itself says where it finds no commit: no repository, one of another owner, no git at all."""
+    english = os.environ | {"LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=folder)
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=folder, env=english)
     except OSError as error:
         return f"git cannot be run: {error.strerror}"
     said = [line for line in done.stderr.splitlines() if line.startswith(("fatal:", "error:"))]

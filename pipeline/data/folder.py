@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.base.errors import UserError
-from pipeline.data.decode import decode
+from pipeline.data.decode import Noted, decode
 
 SPLITS = ("train", "test")
 LITTER = ("thumbs.db", "desktop.ini")
@@ -57,11 +57,21 @@ def _place(parts: tuple[str, ...]) -> tuple[str, str] | None:
 
 def _litter(parts: tuple[str, ...]) -> bool:
     """Whether an operating system or a program left it there: passed over without a word."""
-    return any(part.startswith((".", "__MACOSX")) for part in parts) or parts[-1].lower() in LITTER
+    return any(map(_hidden, parts)) or parts[-1].lower() in LITTER
 
 
-def _left_out(root: Path, others: list[tuple[str, ...]], depth: int) -> None:
-    """Say which files are in no class folder.
+def _hidden(part: str) -> bool:
+    return part.startswith((".", "__MACOSX"))
+
+
+def _class_folder(parts: tuple[str, ...], depth: int, is_folder: bool) -> set[str]:
+    """The name of the class folder that a path is or lies in, images being `depth` levels down; none if it is in none."""
+    inside = len(parts) >= depth - is_folder and parts[depth - 3] in SPLITS and not any(map(_hidden, parts[: depth - 3]))
+    return {parts[depth - 2]} if inside else set()
+
+
+def _left_out(root: Path, others: list[tuple[str, ...]], depth: int, classes: set[str]) -> None:
+    """Say which files are in no class folder, and which class folders, `classes`, give no image.
 
     Raises:
         UserError: some lie deeper inside a class folder, so that images of it would be missing.
@@ -74,10 +84,13 @@ def _left_out(root: Path, others: list[tuple[str, ...]], depth: int) -> None:
         )
     if others:
         print(f"{root}: {len(others)} file(s) in no train/<class>/ or test/<class>/ left out, such as {'/'.join(others[0])!r}")
+    if classes:
+        named = ", ".join(map(repr, sorted(classes)[:SHOWN])) + ", ..." * (len(classes) > SHOWN)
+        print(f"{root}: {len(classes)} class folder(s) left out, hidden or without images: {named}")
 
 
 def _folder_entries(root: Path) -> Iterator[Entry]:
-    others = []
+    others, folders, classes = [], set[str](), set[str]()
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
         if parts[0] in SPLITS and path.is_symlink() and not path.is_file():
@@ -87,10 +100,13 @@ def _folder_entries(root: Path) -> Iterator[Entry]:
             target = path.resolve()
             if not target.is_relative_to(root.resolve()) and not _in_dvc_cache(target):
                 raise UserError(f"{path}: a link out of data.path; replace it with the image itself")
+            classes.add(place[1])
             yield *place, str(path), path.read_bytes
+        elif path.is_dir():
+            folders |= _class_folder(parts, 3, is_folder=True)
         elif not _litter(parts) and path.is_file():
             others.append(parts)
-    _left_out(root, others, 3)
+    _left_out(root, others, 3, folders - classes)
 
 
 def _in_dvc_cache(path: Path) -> bool:
@@ -100,11 +116,13 @@ def _in_dvc_cache(path: Path) -> bool:
 
 def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
     members = [member for member in archive.infolist() if not member.filename.endswith("/")]
-    if len({member.filename for member in members}) < len(members) or any(not member.filename for member in members):
-        raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
     paths = [_parts(member.filename) for member in members]
+    if len({member.filename for member in members}) < len(members) or not all(paths):
+        raise UserError(f"{root}: two members of one name, or one without; make the zip anew")
     depth = 3 if any(len(parts) == 3 and _place(parts) for parts in paths) else 4  # 4: all inside one folder more
-    others = []
+    every = [(_parts(member.filename), member.filename.endswith("/")) for member in archive.infolist()]
+    folders = set[str]().union(*(_class_folder(parts, depth, is_folder) for parts, is_folder in every))
+    others, classes = [], set[str]()
     for member, parts in zip(members, paths, strict=True):
         if ".." in parts or member.filename.startswith(("/", "\\")):
             raise UserError(f"{root}: member {member.filename!r} climbs out of the archive; remove it")
@@ -112,10 +130,11 @@ def _zip_entries(archive: zipfile.ZipFile, root: Path) -> Iterator[Entry]:
         if place and len(parts) == depth:
             if member.file_size > MAX_FILE_BYTES:
                 raise UserError(f"{root}: member {member.filename!r} unpacks to {member.file_size} bytes; remove it")
+            classes.add(place[1])
             yield *place, f"{root}:{member.filename}", functools.partial(archive.read, member)
         elif not _litter(parts):
             others.append(parts)
-    _left_out(root, others, depth)
+    _left_out(root, others, depth, folders - classes)
 
 
 def _parts(member: str) -> tuple[str, ...]:
@@ -137,13 +156,13 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
             name.encode()
         except UnicodeEncodeError as error:  # the report could not write it
             raise UserError(f"{root}: class {name!r} has a name that is not UTF-8; rename its folders") from error
-    parts, wrong = {}, list[str]()
+    parts, wrong, noted = {}, list[str](), Noted()
     for split in SPLITS:
         chosen = [entry for entry in entries if entry[0] == split]
         images = np.empty((len(chosen), 3, image_size, image_size), dtype=np.uint8)
         for row, (_, _, name, read) in enumerate(tqdm(chosen, desc=f"read {split}", unit="image", mininterval=1.0)):
             try:
-                images[row] = decode(read, name, (3, image_size, image_size))
+                images[row] = decode(read, name, (3, image_size, image_size), noted=noted)
             except UserError as error:
                 wrong.append(str(error))
         parts[split] = images, np.array([names.index(entry[1]) for entry in chosen], dtype=np.int64)
@@ -152,4 +171,6 @@ def _collect(root: Path, entries: list[Entry], image_size: int) -> tuple[list[st
         raise UserError(f"{len(wrong)} images cannot be used: {'; '.join(wrong[:SHOWN])}{more}")
     if wrong:
         raise UserError(wrong[0])
+    for what, named in noted.items():
+        print(f"{root}: {len(named)} image(s) {what}, such as {named[0]!r}")
     return names, parts

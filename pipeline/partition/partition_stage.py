@@ -16,6 +16,9 @@ from pipeline.partition.votes import load_vote
 from pipeline.training.assignment import Assignment, load_assignment
 from pipeline.training.params import HcdParams
 
+ALIKE = "no threshold divides classes of equal accuracy:"
+"""What to say where no other threshold helps."""
+
 
 class PartitionSections(Protocol):
     """The sections that a partition reads."""
@@ -78,17 +81,20 @@ def _reason_to_stop(
     target = params.target_accuracy
     if target is not None and overall >= target:
         return f"accuracy after {key} reached partition.target_accuracy {target}"
+    unequal = accuracy.min() < accuracy.max()
+    higher, lower = (f"{other} it, or" if unequal else ALIKE for other in ("raise", "lower"))
     if not hard:
         if key == "b1" and params.no_hard_class == "error":
             raise UserError(
                 f"params.yaml: partition.threshold: no class is hard after b1 (threshold {threshold:.4f}, lowest class accuracy "
-                f"{accuracy.min():.4f}), so deeper blocks have nothing to learn; raise it, or set partition.no_hard_class: stop"
+                f"{accuracy.min():.4f}), so deeper blocks have nothing to learn; {higher} set "
+                "partition.no_hard_class: stop"
             )
         return f"no class is hard after {key}"
     if not easy and key == "b1" and params.no_easy_class == "error":
         raise UserError(
             f"params.yaml: partition.threshold: all classes are hard after b1 (threshold {threshold:.4f}, highest class accuracy "
-            f"{accuracy.max():.4f}), so the hard class detector has nothing to tell apart; lower it, or set "
+            f"{accuracy.max():.4f}), so the hard class detector has nothing to tell apart; {lower} set "
             "partition.no_easy_class: continue"
         )
     return None

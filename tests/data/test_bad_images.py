@@ -62,7 +62,7 @@ def check(plan: Plan, root: Path) -> None:
         assert images.shape == (len(labels), 3, SIZE, SIZE) and images.dtype == np.uint8
         assert labels.tolist() == [names.index(name) for name in shown for _ in shown[name]]
         for image, content in zip(images, (shown[name][file] for name in shown for file in shown[name]), strict=True):
-            assert content.pixels is None or np.array_equal(image, content.pixels)
+            assert content.pixels is None or np.abs(image.astype(int) - content.pixels).max() <= 1  # rounded on white
 
 
 @settings(quietly, max_examples=150)

@@ -31,6 +31,10 @@ def name_of_no_letters(parent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return archive
 
 
+def name_of_a_dot(parent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return as_zip([*BASE, (".", PNG)], parent / "images.zip")
+
+
 def damaged_lzma(parent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     archive = as_zip(BASE, parent / "images.zip", method=zipfile.ZIP_LZMA)
     content = bytearray(archive.read_bytes())
@@ -71,7 +75,7 @@ def endless_device(parent: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "make",
     [
-        too_long, name_not_in_utf_8, name_of_no_letters, damaged_lzma, postscript, member_twice,
+        too_long, name_not_in_utf_8, name_of_no_letters, name_of_a_dot, damaged_lzma, postscript, member_twice,
         class_name_that_is_no_text, endless_device,
     ],
 )  # fmt: skip

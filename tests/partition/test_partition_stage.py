@@ -21,6 +21,7 @@ RIGHT = LABEL.copy()
 # Class 2: two of four taken for class 0. Recall 1, 1, 1/2 (mean 5/6); one-vs-rest 10/12, 1, 10/12 (mean 8/9).
 TWO_WRONG = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 0, 0])
 EACH_WRONG = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0])
+ALL_UNLIKE = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 0, 0])
 
 
 def read(path):
@@ -152,6 +153,30 @@ def test_all_classes_hard_can_go_on(start, make_params):
     partition(make_params({"partition.threshold": threshold, "partition.no_easy_class": "continue"}), "b1")
     assert read("runs/b1/groups.json") == {"easy": [], "hard": [0, 1, 2]}
     assert read("runs/b1/next.json")["build"] is True
+
+
+@pytest.mark.parametrize(
+    ("predictions", "mode", "value", "better"),
+    [
+        (TWO_WRONG, "absolute", 0.4, 0.5),
+        (TWO_WRONG, "relative", -1.45, 0.0),
+        (ALL_UNLIKE, "absolute", 0.8, 0.7),
+        (ALL_UNLIKE, "relative", 1.3, 0.0),
+        (RIGHT, "relative", 0.0, None),
+        (RIGHT, "absolute", 1.0, None),
+        (EACH_WRONG, "relative", 0.0, None),
+        (EACH_WRONG, "absolute", 0.7, None),
+        (EACH_WRONG, "absolute", 0.8, None),
+    ],
+)
+def test_the_advice_works(predictions, mode, value, better, start, make_params, refusal):
+    block("b1", predictions)
+    line = refusal(partition, make_params({"partition.threshold": {"mode": mode, "value": value}}), "b1")
+    if better is None:
+        assert "no threshold divides classes of equal accuracy: set partition.no_" in line
+        return
+    assert ("raise it, or set" if better > value else "lower it, or set") in line
+    partition(make_params({"partition.threshold": {"mode": mode, "value": better}}), "b1")
 
 
 @pytest.mark.parametrize(("target", "build"), [(0.83, False), (10 / 12, False), (0.84, True)])

@@ -11,7 +11,8 @@ from pipeline.analysis import plot
 from pipeline.base.folders import Folders
 from pipeline.reporting.claims.facts import Facts, load_facts
 from pipeline.reporting.claims.paper import Reference
-from pipeline.reporting.figures.partition import figure_7
+from pipeline.reporting.figures.partition import figure_4, figure_7
+from pipeline.reporting.tables import build_tables
 
 
 def row(threshold: float, hard: str, left: str, accuracy: float, compute: float) -> dict[str, Any]:
@@ -48,3 +49,19 @@ def test_figure_7_shows_this_run_where_there_is_no_study(facts: Facts, studied: 
         drawn = figure_7(replace(facts, ledger=[replace(facts.own, thresholds=studied)]), Reference(None))
     assert heights(drawn, 0) == [[3, 3, 3]]
     assert "one hardness threshold" in drawn.caption(figure_7)
+
+
+@pytest.mark.parametrize("odd", ["\u732b", "a very long name of a class"])
+def test_a_label_that_is_a_number_says_in_which_table_the_class_is(facts: Facts, odd: str) -> None:
+    def caption(names: list[str]) -> str:
+        with plot.style():
+            return figure_4(named(names), Reference(None)).caption(figure_4)
+
+    def named(names: list[str]) -> Facts:
+        return replace(facts, results=replace(facts.results, manifest=facts.results.manifest | {"class_names": names}))
+
+    names = ["#1", "b", odd, *"def", odd + "!", *"hij"]
+    (table,) = (table for table in build_tables(named(names)) if f"in row n of the table {table.title}." in caption(names))
+    assert [row[table.columns.index("class")] for row in table.rows[:10]] == names
+    for without in ([*"#bcdefghij"], [odd, *names, *names]):  # of 21 classes none is named below its bar
+        assert "row n" not in caption(without)

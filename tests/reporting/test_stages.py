@@ -1,7 +1,10 @@
 """The four stages as commands: files, bytes, exit codes, and the page."""
 
 import hashlib
+import html
+import os
 import re
+import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -115,6 +118,17 @@ def test_a_commit_with_edits_is_marked(tmp_path: Path) -> None:
     assert machine.commit_or_modified(tmp_path) == commit and len(commit) == 40
     (tmp_path / "code.py").write_text("two")
     assert machine.commit_or_modified(tmp_path) == f"{commit} (modified)"
+
+
+def test_without_a_commit_the_page_says_why(reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(reports, tmp_path, dirs_exist_ok=True)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    settings = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert run(tmp_path, "report").returncode == 0
+    said = html.unescape((tmp_path / "reports/report.html").read_text())
+    assert f"Code: no commit; git says: detected dubious ownership in repository at '{tmp_path}'." in said
 
 
 def test_page_has_every_claim(page: tuple[str, Page]) -> None:

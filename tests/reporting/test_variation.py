@@ -86,6 +86,55 @@ def test_a_spread_belongs_to_parameters_not_to_a_name(tmp_path: Path) -> None:
         assert len(load_facts(results, Folders(tmp_path)).spreads) == count, changes
 
 
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"seed": 5}, True),
+        ({"partition": {"metric": "recall", "threshold": {"mode": "relative", "value": 1.0}}}, True),
+        ({"encoding": {"time_steps": 5, "max_rate_hz": 1000.0}}, False),
+    ],
+)
+def test_a_study_of_the_threshold_belongs_to_parameters_not_to_a_name(digits: Facts, changes: Any, same: bool) -> None:
+    studied = make_entry("fake", digits_params() | changes, thresholds=[{"threshold": 0.0}])
+    for where in ("ledger", "published"):
+        assert replace(digits, **{where: [studied]}).own.thresholds == (studied.thresholds if same else ())
+
+
+def recorded(digits: Facts, train: int = 0, **data: Any) -> dict[str, Any]:
+    """What an entry records of the images of the run in force, with other numbers of two classes and other fields."""
+    known = {key: digits.results.manifest[key] for key in ("source", "image_shape", "counts", "sha256_of_pixels")}
+    numbers = known["counts"]["train"]["per_class"]
+    changed = {"per_class": [numbers[0] + train, numbers[1] - train, *numbers[2:]]}
+    return {"data": known | {"counts": known["counts"] | {"train": changed}} | data}
+
+
+PIXELS = {"sha256_of_pixels": {"train": "another"}}
+
+
+@pytest.mark.parametrize(
+    ("seed", "changes", "same"),
+    [
+        (0, {}, True),
+        (0, PIXELS, False),
+        (5, PIXELS, True),
+        (5, {"train": 2}, True),
+        (5, {"train": 3}, False),
+        (5, {"image_shape": [3, 16, 16]}, False),
+        (5, {"class_names": ["cat", "dog"]}, False),
+    ],
+)
+def test_studies_belong_to_data_not_to_a_name(tmp_path: Path, digits: Facts, seed: int, changes: Any, same: bool) -> None:
+    folder = Folders(tmp_path).published / "fake"
+    folder.mkdir(parents=True)
+    (folder / "seeds.csv").write_text("metric,seed 0,seed 1\naccuracy.bloctrain,0.8,0.9\n")
+    (folder / "thresholds.csv").write_text("threshold,test accuracy\n0,0.9\n")
+    entry = make_entry("fake", digits_params() | {"seed": seed}, provenance=recorded(digits, **changes))
+    write_json(folder / "entry.json", entry.to_json())
+    facts = load_facts(digits.results.params, Folders(tmp_path))
+    assert (len(facts.spreads), len(facts.own.thresholds)) == ((1, 1) if same else (0, 0))
+
+
 def test_a_difference_within_that_of_two_trainings_of_one_block_is_none(digits: Facts) -> None:
     # t of two pairs is 4.3: by hand the noise reaches the difference of 0.019 where both pairs are 0.0038 apart.
     assert with_and_without(digits, 0.845, pair=0.0036)[COLUMNS.index("verdict")] == "same direction"

@@ -23,7 +23,7 @@ HERE = Folders()
 def begin(params):
     prepare(params.data, params.seed, HERE.prepared, HERE.raw)
     encode_stage(HERE, params.encoding, params.seed)
-    start_stage(HERE, "recall")
+    start_stage(HERE, params.partition)
 
 
 def run_two_blocks(params):

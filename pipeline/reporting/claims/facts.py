@@ -9,7 +9,7 @@ from pipeline.analysis.noise import Spread, Variation, accuracy_noise, variation
 from pipeline.base.folders import Folders
 from pipeline.config import Params
 from pipeline.reporting.claims.paper import Claim, at_paper_scale
-from pipeline.reporting.ledger.alike import same_parameters
+from pipeline.reporting.ledger.alike import same_data, same_parameters
 from pipeline.reporting.ledger.entry import Entry, entry_of, load_ledger, load_spreads
 from pipeline.reporting.results import Block, Results, Row, load_results
 from pipeline.reporting.summary import build_summary
@@ -21,7 +21,8 @@ OF_NO_RESULT = (
     "seed", "expectations", "data.path", "compute.device", "compute.devices", "compute.nodes", "compute.threads",
     "inference.steps", "inference.points_lost", "baselines.trained", "baselines.end_to_end_at",
 )  # fmt: skip
-"""Parameters in which the runs of one experiment may differ. Which baselines are trained changes no number of a method."""
+"""Parameters in which the runs of one experiment may differ. Which baselines are trained changes no number of a method. Nor does
+where the images lie: whether they are the same is asked apart (`same_data`)."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ class Facts:
 
     @cached_property
     def own(self) -> Entry:
-        """The run in force, in the form of the ledger, with the study of its threshold from the ledger's entry of its name."""
+        """The run in force, in the form of the ledger, with the study of its threshold where the ledger's entry of its name is of
+        the same parameters, but for the threshold, and data."""
+        own, free = entry_of(self.results, self.summary, self.spreads), (*OF_NO_RESULT, "partition.threshold")
         known = (*self.ledger, *self.published)
-        studied = [each.thresholds for each in known if each.name == self.results.params.experiment]
-        return replace(entry_of(self.results, self.summary, self.spreads), thresholds=studied[0] if studied else ())
+        studied = [each.thresholds for each in known if same_experiment(each, own.parameters, self.results.manifest, free)]
+        return replace(own, thresholds=studied[0] if studied else ())
 
     @property
     def others(self) -> list[Entry]:
@@ -123,15 +126,27 @@ def load_facts(params: Params, folders: Folders) -> Facts:
     """
     results = load_results(params, folders)
     ledger = load_ledger(folders.published)
-    return Facts(results, build_summary(results), own_spreads(params.model_dump(mode="json"), ledger, folders), ledger)
+    spreads = own_spreads(params.model_dump(mode="json"), results.manifest, ledger, folders)
+    return Facts(results, build_summary(results), spreads, ledger)
 
 
-def own_spreads(own: dict[str, Any], ledger: Sequence[Entry], folders: Folders) -> dict[str, Spread]:
-    """The spreads over seeds that belong to recorded parameters: of the published experiment of that name, if it is the same
-    experiment; else none."""
-    name = str(own["experiment"])
-    same = any(entry.name == name and same_parameters(entry.parameters, own, OF_NO_RESULT) for entry in ledger)
-    return load_spreads(folders.published / name) if same else {}
+def same_experiment(
+    entry: Entry, own: Mapping[str, Any], manifest: Mapping[str, Any] | None, free: Sequence[str] = OF_NO_RESULT
+) -> bool:
+    """Whether an entry is of the parameters `own`, but for those in `free`, and of the images of `manifest`, where known."""
+    if entry.name != own["experiment"] or not same_parameters(entry.parameters, own, free):
+        return False
+    recorded = entry.provenance.get("data")
+    return not recorded or not manifest or same_data(recorded, manifest, entry.parameters.get("seed") == own["seed"])
+
+
+def own_spreads(
+    own: Mapping[str, Any], manifest: Mapping[str, Any] | None, ledger: Sequence[Entry], folders: Folders
+) -> dict[str, Spread]:
+    """The spreads over seeds that belong to recorded parameters and the images of `manifest`: of the published experiment of that
+    name, if it is the same experiment; else none."""
+    same = any(same_experiment(entry, own, manifest) for entry in ledger)
+    return load_spreads(folders.published / str(own["experiment"])) if same else {}
 
 
 def pooled(spreads: Mapping[str, Spread], entries: Sequence[Entry]) -> Variation:

@@ -10,6 +10,7 @@ from pipeline.reporting.claims.paper import Reference
 
 MANY = 20
 """Above this number of classes their names no longer fit below the bars."""
+NUMBERED = " #n and \u2026n stand for the class in row n of the table Easy and hard classes."
 OWN, RED = plot.METHOD_COLOURS["bloctrain"], plot.OKABE_ITO["red"]
 EASY, HARD = plot.OKABE_ITO["sky"], plot.OKABE_ITO["purple"]
 
@@ -38,6 +39,7 @@ def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
     _class_axis(axis, names)
     mark = f" ({scale.test_picked})" if scale.test_picked else ""
     hard = ", ".join(names[c] for c in block.hard) or "none"
+    numbered = len(names) <= MANY and any(map(_numbered, plot.short_names(names), names, range(1, MANY + 1)))
     alt = f"Bars, one per class, from {accuracy.min():.1f} to {accuracy.max():.1f} %. Hard classes: {hard}. "
     return plot.finish(
         [axis],
@@ -46,8 +48,13 @@ def figure_4(facts: Facts, paper: Reference) -> plot.Drawn:
         source=source,
         metric=metric,
         mark=mark,
-        numbered=" #n is the class in row n of Table 2." if any(name.startswith("#") for name in plot.short_names(names)) else "",
+        numbered=NUMBERED * numbered,
     )
+
+
+def _numbered(label: str, name: str, number: int) -> bool:
+    """Whether a label tells which class it is by the number alone."""
+    return label != name and label.endswith((f"#{number}", f"\u2026{number}"))
 
 
 def _class_axis(axis: Axes, names: list[str]) -> None:

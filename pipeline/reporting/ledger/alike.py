@@ -1,7 +1,11 @@
-"""Whether two runs had the same parameters, whenever they were recorded."""
+"""Whether two runs had the same parameters and data, whenever they were recorded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from pipeline.data.prepared import SPLITS
 
 OFF = {
     "kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1, "memory_images": 1, "nodes": 1, "norm_scale": 1.0,
@@ -10,6 +14,8 @@ OFF = {
 """Options of newer versions and the values that switch them off; others where they are null, zero, false, empty or none."""
 ADDED = {"baselines.trained": ["bloctrain_base", "end_to_end"], "data.split.held_out": True}
 """Parameters that older records lack and what their runs did."""
+ROUNDING = 2
+"""Images of a class by which the splits of another seed may differ: each is drawn in two steps, which round."""
 
 
 def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any], free: Sequence[str]) -> bool:
@@ -19,6 +25,17 @@ def same_parameters(first: Mapping[str, Any], second: Mapping[str, Any], free: S
     """
     ours, theirs = (_complete(_flat(parameters, "", free), free) for parameters in (first, second))
     return all(ours.get(name, "none") == theirs.get(name, "none") for name in ours.keys() | theirs.keys())
+
+
+def same_data(first: Mapping[str, Any], second: Mapping[str, Any], same_seed: bool) -> bool:
+    """Whether two manifests are of the same images, as far as they tell: by the pixels where one seed split both,
+    else by the names of the classes, which older records lack, the shape, and the numbers of images."""
+    if any(first[key] != second[key] for key in ("class_names", "image_shape") if key in first and key in second):
+        return False
+    if same_seed:
+        return bool(first["sha256_of_pixels"] == second["sha256_of_pixels"])
+    counts, others = (np.array([data["counts"][split]["per_class"] for split in SPLITS]) for data in (first, second))
+    return counts.shape == others.shape and bool(np.abs(counts - others).max() <= ROUNDING)
 
 
 def _complete(flat: dict[str, Any], free: Sequence[str]) -> dict[str, Any]:

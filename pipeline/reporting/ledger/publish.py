@@ -31,7 +31,7 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
         raise UserError(differences[0])
     provenance = {
         "commit": commit, "packages": package_versions(), "machine": machine(), "published_by": "python -m stages.publish",
-        "data": {key: results.manifest[key] for key in ("source", "image_shape", "counts", "sha256_of_pixels")},
+        "data": {key: results.manifest[key] for key in ("source", "class_names", "image_shape", "counts", "sha256_of_pixels")},
         "training_seconds": {f"{row['method']}.{row['block']}": row["seconds"] for row in results.times},
     }  # fmt: skip
     target = folders.published / entry.name

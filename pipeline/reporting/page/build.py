@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from pipeline.analysis.table import NAMES, Table, cell_text, heading
 from pipeline.base.files import missing, read_arrays, read_json
 from pipeline.base.folders import Folders
-from pipeline.base.machine import commit_or_modified, package_versions
+from pipeline.base.machine import commit_or_modified, git_trouble, package_versions
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
 from pipeline.reporting.health import health
@@ -50,6 +50,7 @@ def build_page(facts: Facts) -> str:
         scale=facts.own.scale, hardness_threshold=hardness_threshold(facts), sentence=_sentence(facts), figures=_figures(folders),
         health=health(results), health_figures=HEALTH_FIGURES, ledger_figures=LEDGER_FIGURES,
         apart=[*HEALTH_FIGURES, *LEDGER_FIGURES], versions=package_versions(), commit=commit_or_modified(folders.root),
+        git_trouble=git_trouble(folders.root),
         tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
         untested=Table("claims", "Entries that no experiment of ours tests", tables["claims"].columns, claims[False]),
         counts=", ".join(f"{verdict} {sum(verdict in row for row in claims[True])}" for verdict in VERDICTS),
