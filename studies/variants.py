@@ -36,7 +36,7 @@ def main() -> None:
     add_jobs(parser)
     arguments = parser.parse_args()
     require_seeds(parser, arguments.seeds)
-    if wrong := [part for setting in arguments.settings for part in setting.split(",") if "=" not in part]:
+    if wrong := [part for setting in arguments.settings for part in _parts(setting) if "=" not in part]:
         parser.error(f"{wrong[0]} is not key=value")
     experiment = load_params().experiment
     cases = [(setting, seed) for setting in arguments.settings for seed in arguments.seeds]
@@ -94,7 +94,12 @@ def _name(experiment: str, setting: str, seed: int) -> str:
 
 
 def _changes(setting: str, seed: int) -> dict[str, Any]:
-    return dict(part.split("=", 1) for part in setting.split(",")) | {"seed": seed}
+    return dict(part.split("=", 1) for part in _parts(setting)) | {"seed": seed}
+
+
+def _parts(setting: str) -> list[str]:
+    """The parameters of a setting: between commas, but for those of a list in brackets."""
+    return re.split(r",(?![^\[]*\])", setting)
 
 
 if __name__ == "__main__":

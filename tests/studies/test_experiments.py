@@ -8,7 +8,7 @@ import yaml
 
 from studies.experiments import as_markdown, run_experiments, stages_changed
 from studies.thresholds import recommend
-from studies.variants import _name, by_chance, compare
+from studies.variants import _changes, _name, by_chance, compare
 
 
 @pytest.fixture
@@ -84,3 +84,9 @@ def test_the_recommendation_is_chosen_on_validation():
 
 def test_markdown():
     assert as_markdown(["a", "b"], [["x", 0.123456]]) == "| a | b |\n| --- | --- |\n| x | 0.1235 |\n"
+
+
+def test_a_setting_may_hold_lists():
+    assert _changes("inference.steps=[2,4],training.dropout=0.3", 7) == {
+        "inference.steps": "[2,4]", "training.dropout": "0.3", "seed": 7,
+    }  # fmt: skip
