@@ -5,6 +5,7 @@ dvc.yaml is made of what the scripts state here (`python -m tools.dvc_yaml`); `$
 
 import argparse
 import errno
+import io
 import os
 import re
 import sys
@@ -65,7 +66,9 @@ class Stage:
 
 
 def guard(call: Callable[[], None]) -> None:
-    """Run a command; what a user can mend ends it with one line."""
+    """Run a command; what a user can mend ends it with one line. Letters that the terminal cannot show are written as numbers."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         call()
     except UserError as error:

@@ -1,4 +1,7 @@
-"""README is short, the site names every page, and what the pages show is what their commands print."""
+"""README is short, the site names every page, links lead to files, and `tools.walk` runs the commands of a page.
+
+That what a page shows is what its commands print is not compared: other processors round in another order. `--write` renews it.
+"""
 
 import re
 

@@ -1,5 +1,6 @@
 """Tables as CSV (full numbers) and Markdown (rounded, readable)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,13 @@ from pipeline.base.files import write_csv, write_text
 
 NAMES = {"bloctrain": "BlocTrain", "bloctrain_base": "BlocTrain-base", "end_to_end": "end-to-end"}
 """How tables and figures call the methods."""
+
+MARKUP = re.compile(r"[\\`*\[\]<>&~$|]|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown may take for something else than itself."""
+
+
+class Verbatim(str):
+    """Text that is no word of ours, such as the name of a class: Markdown shows it as it is."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ def write_table(folder: Path, table: Table) -> None:
 
 def markdown(table: Table) -> str:
     """A Markdown document: title, table padded so that its source reads well too, notes. Numbers are set to the right."""
-    cells = [[cell_text(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in table.rows]
+    cells = [[_in_markdown(cell) for cell in row] for row in table.rows]
     header = [heading(column) for column in table.columns]
     widths = [max(3, *(len(row[i]) for row in [header, *cells])) for i in range(len(header))]
     right = [_numeric([row[i] for row in table.rows]) for i in range(len(header))]
@@ -52,6 +60,12 @@ def cell_text(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
     return "" if cell is None else str(cell)
+
+
+def _in_markdown(cell: Any) -> str:
+    text = cell_text(cell)
+    text = MARKUP.sub(r"\\\g<0>", text) if isinstance(cell, Verbatim) else text.replace("|", "\\|")
+    return text.replace("\n", " ").replace("\r", " ")
 
 
 def _numeric(cells: list[Any]) -> bool:

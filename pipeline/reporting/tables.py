@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.analysis.table import NAMES, Table
+from pipeline.analysis.table import NAMES, Table, Verbatim
 from pipeline.base.folders import METHODS
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.claims.paper import literature, load_claims, paper_scale_text
@@ -146,7 +146,7 @@ def _partition(facts: Facts) -> Table:
             group = "hard" if index in block.hard else "easy" if index in block.easy else "decided earlier"
             accuracies = [_percent(float(block.accuracy[metric][index])) for metric in ("recall", "one_vs_rest")]
             trained = "yes" if index in block.trained_on else "no"
-            rows.append([block.key, name, *accuracies, group, trained, facts.own.scale.test_picked])
+            rows.append([block.key, Verbatim(name), *accuracies, group, trained, facts.own.scale.test_picked])
     source, metric = facts.own.scale.partition["source"], facts.own.scale.partition["metric"]
     decides = f"Accuracies of the network up to the block, on the {source} set; {metric} decides which classes are hard."
     return Table("partition", "Easy and hard classes", columns, rows, [decides, hardness_threshold(facts)])

@@ -1,13 +1,18 @@
-"""Figures whatever the names of classes and the settings of the user are."""
+"""Reports whatever the names of classes and the settings of the user are."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from fake_run import digits_params, write_run
 from matplotlib.cbook import is_math_text
 
 from pipeline.analysis import plot
+from pipeline.base.files import read_json, write_json
 from tools.imports import ROOT
 
 NAMES = ["ca$$h", "a_{b}^2", r"\alpha", "", "  ", "x\ty", "naïve", "{brace}", "100%", "\U0001f408"]
@@ -57,6 +62,48 @@ def test_the_users_settings_change_nothing(setting, tmp_path):
                        env={"MPLCONFIGDIR": str(tmp_path / name), "PATH": "/usr/bin:/bin"}, cwd=tmp_path)  # fmt: skip
         made.append((tmp_path / name / "figure.svg").read_text())
     assert made[0] == made[1]
+
+
+STAGES = """
+from importlib import import_module
+for name in ("tables", "figures", "validate", "report"):
+    stage = import_module(f"stages.{name}")
+    stage.STAGE.run(stage.main, stage.__doc__)
+"""
+MINE = """\
+axes.facecolor: black
+axes.formatter.use_locale: True
+font.family: serif
+savefig.dpi: 30
+"""
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "TZ": "Pacific/Kiritimati"}
+GERMAN = {"LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0", "TZ": "America/St_Johns"}
+
+
+def reported(root: Path, environment: dict[str, str]) -> dict[str, bytes]:
+    """Everything below reports/ of a made-up run that is reported in such an environment."""
+    write_run(root, digits_params())
+    manifest = read_json(root / "data/prepared/manifest.json")
+    write_json(root / "data/prepared/manifest.json", manifest | {"class_names": ["ß", "猫", "naïve", "\u202e", *"abcdef"]})
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
+    subprocess.run([sys.executable, "-c", STAGES], env=environment, check=True, cwd=root)
+    return {str(path.relative_to(root)): path.read_bytes() for path in (root / "reports").rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return reported(tmp_path_factory.mktemp("plain"), {"PYTHONUTF8": "1", "TZ": "UTC"})
+
+
+@pytest.mark.parametrize("environment", [ASCII, GERMAN], ids=["ascii", "german"])
+def test_reports_are_the_same_bytes_in_any_environment(environment, plain, tmp_path):
+    (tmp_path / "matplotlibrc").write_text(MINE)
+    if environment == GERMAN:
+        define = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(tmp_path / "de_DE.iso88591")]
+        if not shutil.which("localedef") or subprocess.run(define, check=False).returncode:
+            pytest.skip("the C library cannot make a locale here")
+    assert reported(tmp_path, environment | {"MPLCONFIGDIR": str(tmp_path), "LOCPATH": str(tmp_path)}) == plain
+    assert len(plain) > 40
 
 
 def test_guard_a_style_on_top_of_the_users_settings_would_keep_them():

@@ -1,5 +1,9 @@
 """A stage gives its function what it stated, and ends with one line where a user can mend something."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import yaml
@@ -9,6 +13,7 @@ from pipeline.partition.params import PartitionParams
 from pipeline.training.params import BaselinesParams
 from stages.stage import Stage
 from tools.dvc_yaml import ORDER, entry
+from tools.imports import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +30,13 @@ def test_too_little_memory_for_torch_is_one_line():
 def test_other_errors_of_torch_are_not_hidden():
     with pytest.raises(RuntimeError, match="size of tensor"):
         Stage().run(lambda folders, params: torch.zeros(2) + torch.zeros(3), "a stage")
+
+
+def test_a_terminal_without_a_letter_is_no_error():
+    code = "from stages.stage import Stage\nStage().run(lambda folders, params: print('\u732b'), 'a stage')"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    assert done.stdout.split() == [rb"\u732b"]
 
 
 def test_a_stage_gets_what_it_stated_and_nothing_else():

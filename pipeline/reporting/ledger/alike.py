@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.prepared import SPLITS
-
 OFF = {
     "kind": "poisson", "levels": 1, "optimizer": "adam", "readout_pool": 1, "memory_images": 1, "nodes": 1, "norm_scale": 1.0,
     "readout_rate": 1.0, "points_lost": 0.5, "end_to_end_at": "every_depth", "earlier_logits": 1.0,
@@ -34,7 +32,7 @@ def same_data(first: Mapping[str, Any], second: Mapping[str, Any], same_seed: bo
         return False
     if same_seed:
         return bool(first["sha256_of_pixels"] == second["sha256_of_pixels"])
-    counts, others = (np.array([data["counts"][split]["per_class"] for split in SPLITS]) for data in (first, second))
+    counts, others = (np.array([data["counts"][split]["per_class"] for split in first["counts"]]) for data in (first, second))
     return counts.shape == others.shape and bool(np.abs(counts - others).max() <= ROUNDING)
 
 
