@@ -37,7 +37,7 @@ from benchmarks.gpu_networks import (
 )  # fmt: skip
 from benchmarks.gpu_table import as_markdown
 from pipeline.accounting.measured import saved_bytes
-from pipeline.base.files import write_json, write_text
+from pipeline.base.files import read_json, write_json, write_text
 from pipeline.engine.choose import choose_engine
 from pipeline.network.block import Block
 from pipeline.network.build import Design, build_block, build_trunk
@@ -46,7 +46,7 @@ from pipeline.training.device import Compute, open_compute
 from pipeline.training.device_feed import DeviceFeed
 from pipeline.training.feed import EncodedFeed, Feed, PrefixFeed
 from pipeline.training.params import ComputeParams
-from pipeline.training.replay import replays
+from pipeline.training.replay import graph_replay
 from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
 
 EPOCHS, TRAINED_ON, BASELINE_ON = 125, 40000, 50000
@@ -113,10 +113,10 @@ def agreement() -> list[dict[str, Any]]:
 
 
 def stepper(compute: Compute, block: Block, feed: Feed, label: np.ndarray, hard: np.ndarray | None = None) -> Callable[[], None]:
-    """One training step on a mini-batch, as `pipeline.training.loop` makes it."""
+    """One training step on a mini-batch, as `pipeline.training.step` makes it."""
     optimizer = torch.optim.Adam(block.parameters(), lr=1e-4, fused=True)
     part, rows, images = TrainingSet(feed, np.arange(BATCH), label, hard), np.arange(BATCH), compute.micro_batch
-    replay = replays(compute, block)
+    replay = graph_replay(compute, block)
 
     def step() -> None:
         for start in range(0, BATCH, images):
@@ -225,7 +225,13 @@ def _rate(design: Design, frozen: list[str], trained: list[str], classes: int) -
 
 def kernels(limit: float) -> dict[str, Any]:
     """The kernels' tests on the device."""
-    tests = ["tests/neuron/test_triton.py", "tests/encoding/test_device_poisson.py", "-p", "no:cacheprovider"]
+    tests = [
+        "tests/neuron/test_triton.py",
+        "tests/encoding/test_device_poisson.py",
+        "tests/training/test_replay.py",
+        "-p",
+        "no:cacheprovider",
+    ]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-s", *tests], capture_output=True, text=True, timeout=limit, check=False
@@ -233,6 +239,13 @@ def kernels(limit: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"trouble": f"not finished in {limit:.0f} s"}
     return {"returned": done.returncode, "tail": (done.stdout + done.stderr).splitlines()[-12:]}
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What was found before with the same GPU and torch; a part that is measured again takes its place."""
+    kept: dict[str, Any] = read_json(path) if path.exists() else {}
+    made = kept.get("machine", {})
+    return kept if (made.get("device"), made.get("torch")) == (torch.cuda.get_device_name(), torch.__version__) else {}
 
 
 def _guarded(part: Callable[[], Any]) -> Any:
@@ -246,7 +259,7 @@ def main() -> None:
     """Every part that the time allows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=7.5)
-    parser.add_argument("--only", help="parts, with commas between them")
+    parser.add_argument("--only", help="parts, with commas between them; the others are kept if this GPU and torch made them")
     parser.add_argument("--out", type=Path, default=Path("reports/benchmark"))
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
@@ -261,7 +274,7 @@ def main() -> None:
         "epochs": epochs, "digits": digits, "kernels": lambda: kernels(min(150, left())),
     }  # fmt: skip
     chosen = arguments.only.split(",") if arguments.only else list(parts)
-    found: dict[str, Any] = {}
+    found = _kept(arguments.out / "gpu.json") if arguments.only else {}
     for name in chosen:
         began = time.monotonic()
         found[name] = _guarded(parts[name]) if began < ends else {"trouble": "no time left"}

@@ -120,7 +120,7 @@ class HostFeed:
 
 
 def training_step(params: Params, block: Block, feed: Feed, label: np.ndarray, batch: int) -> Callable[[int], None]:
-    """One optimiser step on the batch that starts at a given row, as `pipeline.training.loop` makes it: micro-batches
+    """One optimiser step on the batch that starts at a given row, as `pipeline.training.step` makes it: micro-batches
     whose gradients add up, then Adam.
 
     `open_compute` also calls `keep_freed_memory`, as in every training.

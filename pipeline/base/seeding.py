@@ -19,7 +19,7 @@ def numpy_generator(seed: int, *purpose: object) -> np.random.Generator:
 
 def row_streams(key: int, rows: Iterable[int]) -> Iterator[np.random.Generator]:
     """For each row a Philox generator whose counter starts at row * 2**192, so that what is drawn for a row is the same in any
-    batch. It is one generator, set anew: draw for a row before asking for the next."""
+    batch. All rows share one generator object: draw for a row before asking for the next."""
     bits = np.random.Philox(key=key)
     stream, state = np.random.Generator(bits), bits.state
     for row in rows:

@@ -74,11 +74,12 @@ def headline(ledger: Sequence[Entry]) -> Table:
     """The paper's headline numbers beside those of every published experiment: the table that README quotes."""
     rows = [["paper, ResNet-9", *(_stated(names, form) for _, names, form, _, _ in HEADLINE), "1"]]
     for entry in ledger:
-        numbers = (_span(look_up(entry.summary, path), form, times) for *_, form, path, times in HEADLINE)
+        numbers = (_over_seeds(entry, path) or _span(look_up(entry.summary, path), form, x) for *_, form, path, x in HEADLINE)
         theta_conf = entry.parameters["inference"]["theta_conf"]
         rows.append([entry.name, *numbers, "per block" if isinstance(theta_conf, list) else f"{theta_conf:.12g}"])
     note = (
-        "Accuracies are those of the test images. Ratios are over end to end at full depth: compute and memory of an inference, "
+        "Accuracies are those of the test images; with ± they are mean and standard deviation over seeds, and all else is of one "
+        "run. Ratios are over end to end at full depth: compute and memory of an inference, "
         "its measured speed-up, memory and time of a training. At what scale: table experiments; claim by claim: claims."
     )
     marked = [f"{entry.name}: {entry.scale.test_picked}." for entry in ledger if entry.scale.test_picked]
@@ -89,6 +90,12 @@ def headline(ledger: Sequence[Entry]) -> Table:
 def _stated(names: Sequence[str], form: str) -> str:
     """What the paper states by those claims, with the unit of `form`."""
     return " to ".join(f"{load_claims()[f'cifar10_resnet9.{name}'].value}{form.rpartition('}')[2]}" for name in names)
+
+
+def _over_seeds(entry: Entry, path: str) -> str:
+    """An accuracy over the seeds of a published experiment, "90.1±0.2 %"; nothing for other numbers and for one run."""
+    spread = entry.spreads.get(path) if path.startswith("accuracy.") else None
+    return f"{100 * spread.mean:.1f}±{100 * spread.std:.1f} %" if spread else ""
 
 
 def _span(value: Any, form: str, times: int) -> str:

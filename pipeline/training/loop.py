@@ -1,4 +1,4 @@
-"""Mini-batch training of one network (Algorithm 2): cross-entropy on the last membrane potentials, plus the HCD's."""
+"""Mini-batch training of one network (Algorithm 2): epochs, their order, learning rates and histories."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ from pipeline.training.feed import read_ahead
 from pipeline.training.health import rates
 from pipeline.training.optimizer import decay, make_optimizer, set_rate
 from pipeline.training.params import TrainingParams
-from pipeline.training.replay import Replays, replays
+from pipeline.training.replay import GraphReplay, graph_replay
 from pipeline.training.resume import Checkpoint
 from pipeline.training.step import MicroBatch, TrainingSet, accumulate, optimizer_step
 from pipeline.training.watch import RATE, warnings
@@ -45,7 +45,7 @@ class Job:
 def fit(
     compute: Compute, training: TrainingParams, block: Block, parts: list[TrainingSet], name: str, learning_rate: float,
     seed: int, checkpoint: Checkpoint | None = None, validate: Callable[[Block], float] | None = None,
-    deadline: float | None = None,
+    deadline: float | None = None, graphs: bool = True,
 ) -> list[EpochRow]:  # fmt: skip
     """Train `block` in place on the union of `parts`; return the history, with the training `seconds` of each epoch
     and, in the first process, a column RATE per layer.
@@ -53,13 +53,14 @@ def fit(
     Each epoch visits every image once, in an order drawn from the generator (seed, "order", name, epoch); mini-batches
     of `training.batch_size` go through the network in micro-batches of `compute.micro_batch` whose gradients add up,
     over all processes. `validate` gives an accuracy after each epoch, for the record only. Resumes from `checkpoint`. After the
-    first epoch that ends behind `deadline` (of `time.monotonic`) it stops.
+    first epoch that ends behind `deadline` (of `time.monotonic`) it stops. `graphs`: replay passes as CUDA graphs where that is
+    possible (`pipeline.training.replay`); without, for layers whose Python changes what it does in the course of training.
     """
     job = Job(compute, training, compute.place(block), name, seed)
     optimizer = make_optimizer(training, block, learning_rate)
     history = checkpoint.load(block, optimizer) if checkpoint else []
     compute.fabric.barrier()  # all have loaded before the first saves anew or cleans up
-    replay = replays(compute, job.block)
+    replay = graph_replay(compute, job.block) if graphs else None
     for epoch in range(len(history), training.epochs):
         started = time.perf_counter()
         row: EpochRow = {"epoch": epoch + 1}
@@ -103,7 +104,12 @@ def _line(name: str, epoch: int, epochs: int, row: EpochRow) -> str:
 
 
 def _epoch(
-    job: Job, optimizer: torch.optim.Optimizer, parts: list[TrainingSet], epoch: int, learning_rate: float, replay: Replays | None
+    job: Job,
+    optimizer: torch.optim.Optimizer,
+    parts: list[TrainingSet],
+    epoch: int,
+    learning_rate: float,
+    replay: GraphReplay | None,
 ) -> EpochRow:
     fabric, name, training = job.compute.fabric, job.name, job.training
     order = numpy_generator(job.seed, "order", name, epoch)

@@ -93,10 +93,14 @@ def _train(
 
 
 def _all_images(context: Context, key: str, method: str) -> list[TrainingSet]:
-    """Training and validation images together, as the baselines use them: as one set where normalisation must see whole batches,
-    unless cached features keep them in two."""
+    """Training and validation images together, as the baselines use them.
+
+    One set where normalisation must see whole batches and where a GPU replays passes of one shape, else two. Cached features
+    are always two.
+    """
     splits = {split: load_prepared(context.folders.prepared, split) for split in ("train", "validation")}
-    if context.params.network.norm == "batch" and not context.cached:
+    cached = context.cached and context.plans[key].sources != (ENCODER,)
+    if not cached and (context.params.network.norm == "batch" or context.compute.device.type == "cuda"):
         images, label = (np.concatenate([getattr(one, name) for one in splits.values()]) for name in ("images", "label"))
         splits = {"train+validation": Prepared(images, label)}
     return [

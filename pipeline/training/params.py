@@ -38,7 +38,7 @@ class TrainingParams(Section):
     """Share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567). Paper: none mentioned."""
     loss_steps: Steps | None = None
     """Numbers of time steps after which the class loss is taken, as well as after all of them; their mean is trained (Deng et al.
-    2022, arXiv:2202.11946, at every step). Meant for exits in time; what it brings is not measured. null: after all steps
+    2022, arXiv:2202.11946, at every step). Meant for exits in time (docs/results.md says what it brings). null: after all steps
     alone. Paper: null."""
 
 

@@ -1,7 +1,7 @@
 """Forward and backward passes recorded once and replayed as a CUDA graph: the host launches one thing instead of hundreds.
 
 With few time steps a GPU waits for the host, which launches each operation. A graph holds addresses: inputs are copied to where
-the recorded ones lay, and gradients are where they were then.
+the recorded ones lay, and gradients are where they were then. What Python decides is decided once, at the recording.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from pipeline.training.device import Compute
 from pipeline.training.step import COLUMN, HARD, MASK, Passes, Tensors
@@ -20,47 +21,49 @@ Record = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 """Turns passes into what repeats them on the same memory."""
 
 
-def replays(compute: Compute, block: nn.Module) -> "Replays | None":
-    """For one process on a GPU."""
-    return Replays(block) if compute.device.type == "cuda" and compute.fabric.world_size == 1 else None
+def graph_replay(compute: Compute, block: nn.Module) -> "GraphReplay | None":
+    """Return a `GraphReplay` for one process on a GPU, else None."""
+    return GraphReplay(block) if compute.device.type == "cuda" and compute.fabric.world_size == 1 else None
 
 
-class Replays:
-    """Passes of one shape are recorded the second time that they come, and replayed from then on. Others are computed as ever:
-    the last of an epoch, and those of more than `most` images times steps, which keep a GPU busy by themselves."""
+class GraphReplay:
+    """Replays the first passes that come twice in a row with the same shapes and constants; computes all others, such as the last
+    of an epoch."""
 
     most = 4096
+    """Images times steps of a micro-batch above which nothing is recorded: such passes keep an H200 busy by themselves."""
 
     def __init__(self, block: nn.Module, record: Record | None = None):
         self.block, self.record = block, record or cuda_graph
-        self.before: object = None
+        self.last: object = None
         self.recorded: object = None
         self.inputs: Tensors = {}
         self.gradients: list[tuple[nn.Parameter, Tensor]] = []
         self.again: Callable[[], Tensor] | None = None
-        self.works = True
+        self.can_record = True
 
     def __call__(self, tensors: Tensors, passes: Passes, constants: object) -> Tensor:
         """What `passes` gives for `tensors`; `constants` are what else it depends on."""
-        if not self.works or not self._small(tensors):
+        if not self.can_record or not self._suits(tensors):
             return passes(tensors)
-        given = constants, tuple((name, tensor.shape, tensor.stride()) for name, tensor in tensors.items())
-        if self.again is None and given == self.before:
+        shapes = tuple((name, tensor.dtype, tensor.shape, tensor.stride()) for name, tensor in tensors.items())
+        given = constants, self.block.training, shapes
+        if self.again is None and given == self.last:
             self._record(tensors, passes)
-            self.recorded = given if self.works else None
-        self.before = given
+            self.recorded = given
+        self.last = given
         if self.again is None or given != self.recorded:
             return passes(tensors)
         for name, tensor in tensors.items():
             self.inputs[name].copy_(tensor)
         self._return_gradients()
-        return self.again()
+        return self.again().clone()
 
-    def _small(self, tensors: Tensors) -> bool:
-        """Whether there is little to do, in tensors of their own memory: no step that stands for all."""
+    def _suits(self, tensors: Tensors) -> bool:
+        """Whether images times steps are at most `most` and no input repeats one step by stride 0."""
         spikes = [tensor for name, tensor in tensors.items() if name not in (COLUMN, HARD, MASK)]
-        alone = all(len(tensor) == 1 or tensor.stride(0) for tensor in spikes)
-        return alone and max(len(tensor) * tensor.shape[1] for tensor in spikes) <= self.most
+        whole = all(len(tensor) == 1 or tensor.stride(0) for tensor in spikes)
+        return whole and max(len(tensor) * tensor.shape[1] for tensor in spikes) <= self.most
 
     def _record(self, tensors: Tensors, passes: Passes) -> None:
         weights = list(self.block.parameters())
@@ -70,10 +73,11 @@ class Replays:
         self.inputs = {name: tensor.clone() for name, tensor in tensors.items()}
         try:
             self.again = self.record(partial(passes, self.inputs))
+            self.gradients = [(weight, weight.grad) for weight in weights if weight.grad is not None]
         except RuntimeError as error:
-            self.works = False
-            print(f"passes are not recorded as a CUDA graph: {' '.join(str(error).split())[:200]}", flush=True)
-        self.gradients = [(weight, weight.grad) for weight in weights if weight.grad is not None]
+            self.can_record, self.inputs = False, {}
+            why = " ".join(str(error.__context__ or error).split())[:200]
+            tqdm.write(f"passes are not recorded as a CUDA graph: {why}")
         for buffer, value in buffers:
             buffer.copy_(value)
         for weight, gradient in zip(weights, held, strict=True):
@@ -94,16 +98,24 @@ def cuda_graph(call: Callable[[], Tensor]) -> Callable[[], Tensor]:
     """Record `call`, which must neither wait for the device nor copy from the host.
 
     Raises:
-        RuntimeError: it does, or there is not the memory.
+        RuntimeError: it does, or the memory left would not hold the same passes once more beside the graph.
     """
-    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
-    stream.wait_stream(torch.cuda.current_stream())
+    before, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()
+    stream = torch.cuda.Stream()
+    stream.wait_stream(before)
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
             call()
-    torch.cuda.current_stream().wait_stream(stream)
-    with torch.cuda.graph(graph):
-        sums = call()
+    before.wait_stream(stream)
+    free = torch.cuda.mem_get_info()[0]
+    try:
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            sums = call()
+    finally:  # a capture that fails leaves its own stream in force
+        torch.cuda.set_stream(before)
+    left = torch.cuda.mem_get_info()[0]
+    if left < free - left:
+        raise RuntimeError(f"{left / 1e9:.1f} GB of memory would be left beside it")
 
     def again() -> Tensor:
         graph.replay()

@@ -1,4 +1,4 @@
-"""One training step: forward and backward of its micro-batches, then the optimiser's."""
+"""One training step (Algorithm 2): cross-entropy on the last membrane potentials, plus the HCD's; backward; the optimiser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def accumulate(
     steps: Sequence[int] = (), replay: Callable[[Tensors, Passes, object], Tensor] | None = None,
 ) -> Tensor:  # fmt: skip
     """Forward and backward of one micro-batch, with that share of label smoothing. The class loss is the mean of those after each
-    of `steps` and after all steps. `replay` computes the passes in another way (`pipeline.training.replay`).
+    of `steps` and after all steps. `replay` may repeat recorded passes instead of computing them (`pipeline.training.replay`).
 
     Returns the sums of class loss, HCD loss and correct predictions, float64 `[3]` on the device: nothing waits for it.
     """

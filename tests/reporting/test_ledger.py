@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fake_entry import CLAIM, entry, make_entry
 
+from pipeline.analysis.noise import Spread
 from pipeline.analysis.table import Table, markdown
 from pipeline.base import machine
 from pipeline.base.files import write_json
@@ -167,6 +168,15 @@ def test_headline_numbers_stand_beside_the_papers(digits: Facts) -> None:
     assert [row["less training memory"] for row in rows.values()] == ["1.32x to 2.95x", "1.90x to 3.40x"]
     assert [row["training time"] for row in rows.values()] == ["1.13x", "0.57x"]
     assert [row["theta_conf"] for row in rows.values()] == ["1", "1"]
+
+
+def test_an_accuracy_over_seeds_has_its_deviation() -> None:
+    spreads = {"accuracy.bloctrain": Spread(0.9012, 0.0021, 3), "efficiency.compute": Spread(1.5, 0.1, 3)}
+    table = headline([replace(entry("cifar", ""), spreads=spreads)])
+    row = dict(zip(table.columns, table.rows[1], strict=True))
+    assert (row["BlocTrain"], row["BlocTrain-base"]) == ("90.1±0.2 %", "66.0 %")
+    assert "±" not in row["less compute"]
+    assert "standard deviation over seeds" in table.notes[0]
 
 
 def test_readme_quotes_the_ledger() -> None:

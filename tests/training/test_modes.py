@@ -1,16 +1,21 @@
 """Cached features and recomputed ones: the same spikes, so the same training."""
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from pipeline.base.folders import Folders
+from pipeline.base.seeding import numpy_generator
 from pipeline.data.prepare import prepare
+from pipeline.data.prepared import load_prepared
 from pipeline.encoding.encode_stage import encode_stage
 from pipeline.partition.detector_stage import detector_stage
 from pipeline.partition.partition_stage import partition_stage
 from pipeline.partition.start_stage import start_stage
+from pipeline.training.context import Context
 from pipeline.training.forward_stages import forward_base, forward_block
-from pipeline.training.methods import train_base, train_block
+from pipeline.training.loop import _plan
+from pipeline.training.methods import _all_images, train_base, train_block
 
 HERE = Folders()
 
@@ -67,3 +72,25 @@ def test_missing_features_are_one_line(folder, make_params, refusal):
     begin(params)
     line = refusal(train_base, HERE, params, "b2")
     assert line.startswith("runs/b1/base/features: missing; run `dvc repro`")
+
+
+@pytest.mark.parametrize(
+    ("changes", "splits"),
+    [
+        ({}, ["train", "validation"]),
+        ({"network.norm": "batch", "features.mode": "recompute"}, ["train+validation"]),
+        ({"network.norm": "batch", "features.mode": "cached"}, ["train+validation"]),
+    ],
+)
+def test_baselines_normalise_whole_batches(folder, make_params, changes, splits):
+    params = make_params(changes | {"training.batch_size": 16, "compute.micro_batch": 16})
+    begin(params)
+    parts = _all_images(Context.open(HERE, params), "b1", "bloctrain_base")
+    assert [part.split for part in parts] == splits
+    images = [load_prepared(HERE.prepared, split) for split in ("train", "validation")]
+    assert np.array_equal(np.concatenate([part.column for part in parts]), np.concatenate([one.label for one in images]))
+    if len(splits) == 1:
+        sizes = [len(micro.positions) for micro in _plan(parts, 16, 16, numpy_generator(0), 0, 1)]
+        assert set(sizes[:-1]) == {16}
+        host = parts[0].feed.read(parts[0].rows[-1:], 0)
+        assert next(iter(host.values())).shape[0] == 1

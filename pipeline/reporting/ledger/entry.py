@@ -52,7 +52,8 @@ class Finding:
 @dataclass(frozen=True)
 class Entry:
     """A finished experiment. `parameters` is the plain mapping that was recorded; `rows` are those of the table of this run, by
-    MODEL_COLUMNS; `notes` say what is to be known of the numbers; `thresholds` is the study of its hardness threshold, or ()."""
+    MODEL_COLUMNS; `notes` say what is to be known of the numbers; `thresholds` is the study of its hardness threshold, or ();
+    `spreads` are the spreads of its numbers over seeds, by dotted path."""
 
     name: str
     scale: Scale
@@ -64,6 +65,7 @@ class Entry:
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     thresholds: Sequence[Row] = ()
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
     def sweep(self, split: str = "test") -> list[Row]:
         """BlocTrain's trade-off rows of one split, from the lowest confidence threshold up."""
@@ -73,7 +75,7 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """The content of entry.json."""
         content = {"schema": SCHEMA} | asdict(self)
-        del content["thresholds"]  # a study of its own, in a file of its own
+        del content["thresholds"], content["spreads"]  # studies of their own, in files of their own
         content["findings"] = {name: asdict(finding) | {"decided": finding.decided} for name, finding in self.findings.items()}
         return content
 
@@ -110,7 +112,8 @@ def load_entry(folder: Path) -> Entry:
         relative = entry.scale.partition["mode"] == "relative"
     except (KeyError, TypeError, AttributeError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
-    return replace(entry, thresholds=read_table(study) if study.exists() and relative else ())
+    studied = read_table(study) if study.exists() and relative else ()
+    return replace(entry, thresholds=studied, spreads=load_spreads(folder))
 
 
 def load_ledger(folder: Path) -> list[Entry]:
