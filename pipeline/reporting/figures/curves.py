@@ -69,9 +69,9 @@ def spike_rates(facts: Facts, paper: Reference) -> plot.Drawn:
 def experiments(facts: Facts, paper: Reference) -> plot.Drawn:
     """Accuracy against operations over the confidence threshold, this run and every published experiment; a filled mark per
     threshold, the end-to-end network of the same experiment as an open mark."""
-    _, (axis,) = plot.new_figure(height=3.4)
-    words = []
-    for position, entry in enumerate([facts.own, *facts.others]):
+    entries, words = [facts.own, *facts.others], []
+    _, (axis,) = plot.new_figure(height=2.5 + 0.15 * len(entries))  # a line of the legend each
+    for position, entry in enumerate(entries):
         colour, marker = COLOURS[position % 6], MARKERS[position % len(MARKERS)]
         ordered = sorted(entry.sweep(), key=lambda row: row["compute_efficiency"])
         x, y = [row["compute_efficiency"] for row in ordered], [100 * row["accuracy"] for row in ordered]
