@@ -77,4 +77,4 @@ generate: setup ## make dvc.yaml, docs/parameters.md and the picture of the room
 
 clean: ## remove what a run makes; the next reads the images anew and takes the rest from DVC's cache if they are the same
 	rm -rf runs data/prepared .resume
-	grep -rlsF 'python -m stages.prepare' "$$(dvc cache dir)/runs" | xargs rm -f
+	cache="$$(dvc cache dir)" && grep -rlsF --null 'python -m stages.prepare' "$$cache/runs" | xargs -0 rm -f

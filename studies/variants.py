@@ -4,8 +4,8 @@
 
 Runs the experiment in force once per setting and seed, as DVC experiments, and writes mean and standard deviation of each
 accuracy and efficiency, and the difference to the first setting with its standard error over the paired seeds, to
-reports/published/<experiment>/variants-<name>.md and .csv. A setting of several parameters joins them by commas. A difference
-that Student's t calls no clearer than 5 % of chance (paired, two-sided) is called no difference.
+reports/published/<experiment>/variants-<name>.md and .csv. A setting of several parameters joins them by commas, and may hold
+flat lists. A difference that Student's t calls no clearer than 5 % of chance (paired, two-sided) is called no difference.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def _changes(setting: str, seed: int) -> dict[str, Any]:
 
 
 def _parts(setting: str) -> list[str]:
-    """The parameters of a setting: between commas, but for those of a list in brackets."""
+    """The parameters of a setting: between commas, but for those of a flat list in brackets."""
     return re.split(r",(?![^\[]*\])", setting)
 
 

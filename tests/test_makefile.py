@@ -33,6 +33,8 @@ def make(folder, *arguments, **env):
 
 
 def test_clean_forgets_the_images_that_were_read_and_keeps_trained_networks(tmp_path):
+    tmp_path = tmp_path / "a folder"
+    tmp_path.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=tmp_path, check=True)
     for name in ("prepare", "train_block"):

@@ -15,7 +15,7 @@ IMAGES, CHANNELS, SIDE = 64, 64, 16
 
 @functools.cache
 def dense_type() -> torch.dtype:
-    """bfloat16, or float32 where that is faster by a margin; measured in about a second, once per machine."""
+    """bfloat16, or float32 where that is faster by a margin; measured in about a second, once per kind of processor."""
     return torch.float32 if faster_by_margin("dense", speed_ratio) else torch.bfloat16
 
 

@@ -1,4 +1,4 @@
-"""Which of two ways is faster on this processor: measured once per machine and version of torch, then kept in a file."""
+"""Which of two ways is faster on this processor: measured once per kind of it and version of torch, then kept in a file."""
 
 import hashlib
 import json
@@ -8,7 +8,6 @@ from contextlib import suppress
 
 import torch
 
-from pipeline.base.files import write_json
 from pipeline.neuron.fused.library import cache_folder, processor
 
 ROUNDS = 5
@@ -17,16 +16,19 @@ MARGIN = 1.15
 
 
 def faster_by_margin(name: str, ratio: Callable[[], float]) -> bool:
-    """Whether `ratio()` exceeds MARGIN: what it was when this machine was first asked for `name`, or, where that cannot be kept,
-    what it is for this process."""
+    """Whether `ratio()` exceeds MARGIN: what it was when `name` was first asked for on such a processor, or, where that cannot be
+    kept, what it is for this process. Of processes that ask at once the first decides for all."""
     key = hashlib.sha256(f"{processor()} {torch.__version__}".encode()).hexdigest()[:24]
-    file = f"{name}-{key}.json"
     try:
-        found = float(json.loads((cache_folder() / file).read_text())["ratio"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # not measured yet, no home, a damaged file
+        path = cache_folder() / f"{name}-{key}.json"
+        if not path.exists():
+            found = ratio()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError), path.open("x") as file:
+                json.dump({"ratio": found}, file)
+        found = float(json.loads(path.read_text())["ratio"])
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # no home, a full disk, a damaged file
         found = ratio()
-        with suppress(OSError, RuntimeError):  # no home, a full disk
-            write_json(cache_folder() / file, {"ratio": found})
     return found > MARGIN
 
 

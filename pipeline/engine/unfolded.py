@@ -41,7 +41,7 @@ def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 @functools.cache
 def product_is_faster(weight: tuple[int, ...], height: int, width: int, stride: int) -> bool:
-    """For weights `[C', C, k, k]`, by a margin, in training; measured once per machine."""
+    """For weights `[C', C, k, k]`, by a margin, in training; measured once per kind of processor."""
     sizes = "x".join(map(str, (*weight, height, width, stride)))
     return faster_by_margin(f"product-{sizes}", lambda: speed_ratio(weight, height, width, stride))
 

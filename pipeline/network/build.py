@@ -60,7 +60,7 @@ def build_trunk(
     make_layer: MakeLayer | None = None, kind: InputKind = "signed",
 ) -> Trunk:  # fmt: skip
     """The trunks of the blocks `keys`, in sequence, for encoded images of shape `image` (C, H, W) and that kind: `analog` where
-    they are real numbers, for most engines keep signs alone of what is `signed`."""
+    they are real numbers, because most engines keep signs alone of what is `signed`."""
     plans = plan_blocks(sections, image, kind)
     make = make_layer or layer_maker(sections.network)
     return _trunk(sections, [plans[key] for key in keys], _generator(sections, purpose), engine, make)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
+from math import ceil, isfinite
 
 import numpy as np
 import torch
@@ -78,7 +78,8 @@ def fit(
                 checkpoint.save(block, optimizer, history)
             if not sys.stderr.isatty():
                 print(_line(name, epoch, training.epochs, row), flush=True)
-            known = row | {"class_loss": 0.0} if loss else row  # that of guessing is known of the paper's alone
+            own = loss is not None and isfinite(row["class_loss"] or 0.0)  # that of guessing is known of the paper's alone
+            known = row | {"class_loss": 0.0} if own else row
             wrong = warnings(name, known, len(block.readout), _levels(block), epoch + 1 == training.epochs)
             for line in (line for what, line in wrong.items() if what not in told):
                 tqdm.write(f"warning: {line}")

@@ -40,11 +40,22 @@ def test_a_damaged_file_or_no_home_is_measured_again(ratio, tmp_path, monkeypatc
     (file,) = (tmp_path / "bloctrain").glob("dense-*.json")
     assert json.loads(file.read_text()) == {"ratio": 2.0}
     file.write_text("{")
-    assert measured() == measured() == torch.float32
+    assert measured() == torch.float32
     (tmp_path / "blocked").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "blocked"))
     assert measured() == torch.float32
     assert len(taken) == 3
+
+
+def test_of_two_that_measure_at_once_the_first_decides_for_both(ratio, monkeypatch):
+    def other_was_faster():
+        monkeypatch.setattr(own, "speed_ratio", lambda: 2.0)
+        assert measured() == torch.float32
+        return 0.4
+
+    ratio(0.4)
+    monkeypatch.setattr(own, "speed_ratio", other_was_faster)
+    assert measured() == torch.float32
 
 
 def test_a_measurement_is_a_positive_ratio():

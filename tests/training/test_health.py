@@ -21,13 +21,13 @@ class Noise:
         return {"b0": torch.from_numpy(host["b0"]).to(dtype).permute(1, 0, 4, 2, 3)}
 
 
-def trained(make_params, capsys, epochs=1, **changes):
+def trained(make_params, capsys, epochs=1, loss=None, **changes):
     """What a training of block 1 prints."""
     params = make_params({"compute.kernel": "reference", **changes})
     block = build_block(params, ["b1"], 1, 3, False, "b1")
     part = TrainingSet(Noise(), np.arange(24), np.arange(24) % 3)
     how = TrainingParams(epochs=epochs, batch_size=8, schedule="constant")
-    fit(compute_of(params), how, block, [part], "b1", params.blocks["b1"].learning_rate, 0)
+    fit(compute_of(params), how, block, [part], "b1", params.blocks["b1"].learning_rate, 0, loss=loss)
     return capsys.readouterr().out, block, params
 
 
@@ -55,6 +55,12 @@ def test_a_loss_that_is_no_number_is_worse_than_guessing(loss):
 def test_a_loss_that_has_not_moved_when_training_ends_is_that_of_guessing():
     assert "the loss is 2.29, that of guessing" in warnings("b1", {"class_loss": 2.29}, 10)["no better"]
     assert warnings("b1", {"class_loss": 2.29}, 10, ended=False) == warnings("b1", {"class_loss": 2.2}, 10) == {}
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1e6, False), (float("nan"), True)])
+def test_of_a_loss_of_ones_own_it_is_said_where_it_is_no_number(factor, said, make_params, capsys):
+    lines = trained(make_params, capsys, loss=lambda output, tensors: factor * output.logits.square().sum())[0]
+    assert ("warning: b1: the loss is nan" in lines) == said
 
 
 def test_what_goes_wrong_later_is_said_then_and_once(make_params, capsys, monkeypatch):
