@@ -18,6 +18,7 @@ MARGIN = 1.15
 def faster_by_margin(name: str, ratio: Callable[[], float]) -> bool:
     """Whether `ratio()` exceeds MARGIN: what it was when `name` was first asked for on such a processor, or, where that cannot be
     kept, what it is for this process. Of processes that ask at once the first decides for all."""
+    found: float | None = None
     key = hashlib.sha256(f"{processor()} {torch.__version__}".encode()).hexdigest()[:24]
     try:
         path = cache_folder() / f"{name}-{key}.json"
@@ -28,7 +29,7 @@ def faster_by_margin(name: str, ratio: Callable[[], float]) -> bool:
                 json.dump({"ratio": found}, file)
         found = float(json.loads(path.read_text())["ratio"])
     except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # no home, a full disk, a damaged file
-        found = ratio()
+        found = ratio() if found is None else found
     return found > MARGIN
 
 
