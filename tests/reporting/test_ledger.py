@@ -117,7 +117,9 @@ def test_what_was_measured_on_the_first_images_alone_is_shown_nowhere() -> None:
     ledger = load_ledger(PUBLISHED)
     for published in (each for each in ledger if baselines(each)):
         unsure = [published.summary["efficiency"][name] for name in ("measured_speedup", "base_extra_compute")]
-        assert (unsure == [None, None]) == (published.name in OLDER)
+        assert unsure == [None, None] or published.name not in OLDER
+        if "BlocTrain-base" in baselines(published):
+            assert (unsure[1] is None) == (published.name in OLDER)
         assert not (published.name in OLDER and any("base_extra" in name for name in published.findings))
         assert any("forward pass" in note for note in published.notes) == any("Converted" in note for note in published.notes)
         assert (published.name in OLDER) == any("first test images" in note for note in published.notes)
