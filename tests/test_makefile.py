@@ -28,7 +28,14 @@ def test_an_unpacked_archive_is_told_first_what_it_lacks(tmp_path):
 def make(folder, *arguments, **env):
     """The lines that `make` gives in a folder that has the Makefile, and a .venv/bin first on its path."""
     shutil.copy(ROOT / "Makefile", folder / "Makefile")
-    done = subprocess.run(["make", *arguments], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()
 
 
