@@ -1,7 +1,7 @@
 """`python -m benchmarks.unfolded`: convolutions of small images by the library and as matrix products, alternating.
 
-Writes reports/benchmark/unfolded.md, from which MOST_PLACES of `pipeline.engine.unfolded` comes. Products are taken where the
-processor multiplies bfloat16 in tiles alone.
+Writes reports/benchmark/unfolded.md. With more places than MOST_PLACES of `pipeline.engine.unfolded` products are never faster.
+They are taken only where the processor multiplies bfloat16 in tiles.
 """
 
 import argparse

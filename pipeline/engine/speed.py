@@ -1,4 +1,4 @@
-"""Which of two ways is faster on this processor: measured once per kind of it and version of torch, then kept in a file."""
+"""Which of two ways is faster: measured once per kind of processor and version of torch, then kept in a file."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """Convolutions of small images as matrix products, for processors that multiply bfloat16 in tiles.
 
-Over few places and many channels one large product can be several times as fast there as the library's convolution. Where it
-is differs by processor, so that it is measured.
+Over few places and many channels one large product can be several times as fast there as the library's convolution. Where
+differs by processor, so it is measured.
 
     patches[b, y, x] = the k x k inputs around (y, x),      current = patches W,
     dL/dW = patches^T dL/dcurrent,                           dL/dpatches = dL/dcurrent W^T, added up where patches overlap

@@ -6,7 +6,7 @@ from math import log
 RATE, SILENT = "rate_", "silent_"
 """Begin the columns of a history that hold a layer's spikes per neuron and step, and the share of its neurons that never fire."""
 WORSE, NO_BETTER = 2.0, 0.98
-"""Times the loss of guessing from which on a training goes the wrong way, and above which at its end it has learned nothing."""
+"""Multiples of the loss of guessing: above the first a training goes wrong, above the second at its end it learned nothing."""
 FULL = 0.99
 """Share of the most spikes possible from which on a layer counts as always firing."""
 MOSTLY_SILENT = 0.95
