@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.anytime.slices import Carry, run_slice, summarised
+from pipeline.anytime.slices import READOUT, Carry, run_slice, run_whole, summarised
 from pipeline.encoding.poisson import FIXED
 from pipeline.inference.networks import ExitBlock
 from pipeline.network.walk import Bundle
@@ -62,15 +62,19 @@ class Images:
 
     def advance(self, blocks: Sequence[ExitBlock], node: Node) -> None:
         """Run what lies between here and `node`, a slice at a time."""
+        run = run_whole if len(self.spikes) == 1 else run_slice
         for number in range(node[1] + 1):
             for b, here in enumerate(blocks[: node[0] + 1]):
                 if self.done[b] == number:
                     key = here.block.trunk.plans[-1].key
-                    self.spikes[number][key] = run_slice(here.block, self.spikes[number], self.carry[b])
+                    self.spikes[number][key] = run(here.block, self.spikes[number], self.carry[b])
                     self.done[b] += 1
 
     def forget(self, blocks: Sequence[ExitBlock]) -> None:
-        """Drop the spikes that no block will read."""
+        """Drop the spikes that no block will read, and the potentials of blocks that are done with all steps."""
+        for b, done in enumerate(self.done):
+            if done == len(self.spikes):
+                self.carry[b] = {READOUT: self.carry[b][READOUT]}
         for number, bundle in enumerate(self.spikes):
             coming = [here.block.trunk.sources for b, here in enumerate(blocks) if self.done[b] <= number]
             wanted = {key for keys in coming for key in keys}

@@ -1,21 +1,20 @@
 """Blocks that run some time steps at a time, from the potentials that the steps before left.
 
 Whole spike trains need no state between steps: engines keep it in registers. Here it is carried in tensors, one per layer, so
-that an image can stop after any step, wait, and go on. Synapses are dense operations, on any device. On CPUs they are computed in
-float32, as the event-driven engine does for bfloat16 spikes, so that spikes agree up to the order of sums. The engine of integer
-neurons rounds their currents and slices do not, so that spikes differ a little more.
+that an image can stop after any step, wait, and go on. Where spikes go straight through synapses into neurons, the engine does
+both, from the potentials carried (`spikes_from`). Elsewhere (normalisation, analog inputs, pooling) currents are float32 on CPUs.
+The engine of integer neurons rounds them, so that spikes may differ a little.
 """
 
 import torch
 from torch import Tensor
 
-from pipeline.anytime.carried.scan import lif_slice
-from pipeline.engine.contract import Synapse
 from pipeline.engine.synapses import currents, normalised
 from pipeline.network.block import Block, features
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
 from pipeline.network.plan import LayerPlan
 from pipeline.network.walk import Bundle
+from pipeline.neuron.carried.scan import lif_from
 from pipeline.neuron.lif import LIF
 from pipeline.neuron.pool import average
 from pipeline.neuron.readout import leaky_sum
@@ -45,6 +44,12 @@ def run_slice(block: Block, bundle: Bundle, carry: Carry) -> Tensor:
     return spikes
 
 
+def run_whole(block: Block, bundle: Bundle, carry: Carry) -> Tensor:
+    """As `run_slice` for all steps at once, after which only the readout is asked for: layers carry nothing."""
+    spikes, _, _, carry[READOUT], _ = block(bundle)
+    return spikes
+
+
 def summarised(block: Block, carry: Carry) -> tuple[Tensor, Tensor | None]:
     """Logits float32 `[B, K]` and, where the block has a detector, HCD logits `[B]`, after the steps so far."""
     with torch.autocast(carry[READOUT].device.type, enabled=False):
@@ -54,6 +59,10 @@ def summarised(block: Block, carry: Carry) -> tuple[Tensor, Tensor | None]:
 
 def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
     """The layer's output, in the dtype of its inputs."""
+    # no isinstance: a subclass may have neurons of its own
+    if (type(layer) is SpikingConv or type(layer) is SpikingLinear) and layer.at_once:
+        spikes, carry[name] = layer.engine.spikes_from(layer.synapses(inputs), layer.neuron, carry.get(name))
+        return spikes
     device, dtype = inputs[0].device.type, inputs[0].dtype
     if device != "cpu" or dtype == torch.float32:
         return _computed(layer, inputs, carry, name)
@@ -62,31 +71,21 @@ def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str
 
 
 def _computed(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
-    if type(layer) is SpikingMaxPool:  # no isinstance: a subclass may have neurons of its own
+    if type(layer) is SpikingMaxPool:
         pooled: Tensor = layer(inputs)
         return pooled
     if type(layer) is SpikingPool:
-        mean = average(inputs[0], layer.plan.main.stride)
-        neuron = LIF(1.0, layer.neuron.threshold, layer.neuron.damping, layer.neuron.delay)
-        return _fire(mean, neuron, carry, name).to(inputs[0].dtype)
-    if type(layer) is SpikingLinear:
-        return _fire(currents([Synapse(inputs[0], layer.weight)]), layer.neuron, carry, name)
-    if type(layer) is SpikingConv:
-        current = layer.current(inputs)
-        if layer.norm is not None:
-            current = normalised(current, layer.norm)
-        return _fire(current, layer.neuron, carry, name)
-    raise TypeError(
-        f"layer {name}: {type(layer).__name__} cannot stop between steps; run it over all steps, or add it to "
-        "pipeline/anytime/slices.py"
-    )
-
-
-def _fire(current: Tensor, neuron: LIF, carry: Carry, name: str) -> Tensor:
-    """Spikes of `current` `[t, B, ...]`, from the potentials carried."""
-    before = carry.get(name)
-    potential = torch.zeros_like(current[0], dtype=torch.float32)  # in the memory layout of the currents
-    if before is not None:
-        potential.copy_(before)
-    carry[name] = potential
-    return lif_slice(current, neuron, potential)
+        current, given = average(inputs[0], layer.plan.main.stride), layer.neuron
+        neuron = LIF(1.0, given.threshold, given.damping, given.delay)
+    elif type(layer) is SpikingLinear:
+        current, neuron = currents(layer.synapses(inputs)), layer.neuron
+    elif type(layer) is SpikingConv:
+        current, neuron = layer.current(inputs), layer.neuron
+        current = current if layer.norm is None else normalised(current, layer.norm)
+    else:
+        raise TypeError(
+            f"layer {name}: {type(layer).__name__} cannot stop between steps; run it over all steps, or add it to "
+            "pipeline/anytime/slices.py"
+        )
+    spikes, carry[name] = lif_from(current, neuron, carry.get(name))
+    return spikes.to(inputs[0].dtype)

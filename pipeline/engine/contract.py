@@ -48,6 +48,16 @@ class Engine(Protocol):
         """
         ...
 
+    def spikes_from(self, synapses: Sequence[Synapse], neuron: LIF, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`spikes` of steps that go on from earlier ones: from potentials float32 `[B, ...]`, 0 where there are none.
+
+        Returns the spikes and the potentials after them. Nothing is kept for backward.
+
+        Raises:
+            UserError: as `spikes`.
+        """
+        ...
+
     def currents(self, synapses: Sequence[Synapse]) -> Tensor:
         """The summed current `[T, B, ...]` of all synapses, whose inputs may be of any kind."""
         ...

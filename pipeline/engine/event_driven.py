@@ -15,6 +15,7 @@ from pipeline.engine.dense_type import input_gradient
 from pipeline.engine.events import synapses as events
 from pipeline.engine.lean import LeanEngine, recording
 from pipeline.engine.synapses import check, refuse_counts
+from pipeline.neuron.carried.scan import carried_from
 from pipeline.neuron.lif import LIF
 
 MOST_INPUTS = 2
@@ -31,16 +32,13 @@ class EventEngine(LeanEngine):
 
     def spikes(self, synapses: Sequence[Synapse], neuron: LIF, pool: int = 1) -> Tensor:
         """See `Engine.spikes`."""
-        suits = all(events.suit(one.spikes, one.weight, one.kind == "signed") for one in synapses)
-        linear = any(one.weight.dim() == 2 for one in synapses)
-        many = len(synapses) > (1 if linear else MOST_INPUTS)
-        if not suits or many or any(one.kind == "analog" for one in synapses):
+        if not _suit(synapses):
             return super().spikes(synapses, neuron, pool)
         check(synapses, self.name, self.device, ("spikes", "signed"))
         refuse_counts(neuron, self.name)
         first = synapses[0]
         flat = [tensor for synapse in synapses for tensor in (synapse.spikes, synapse.weight)]
-        if linear:
+        if first.weight.dim() == 2:
             return _EventLinear.apply(first.spikes, first.weight, (neuron, recording(flat)))
         fits = all(-(-side // first.stride) % pool == 0 for side in first.spikes.shape[3:])
         together = pool if fits else 1
@@ -49,6 +47,23 @@ class EventEngine(LeanEngine):
         fired = _EventConvolutions.apply(how, *flat)
         return self.pool(fired, pool, neuron.threshold, neuron.delay) if together < pool else fired
 
+    def spikes_from(self, synapses: Sequence[Synapse], neuron: LIF, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Engine.spikes_from`."""
+        if not _suit(synapses):
+            return super().spikes_from(synapses, neuron, before)
+        check(synapses, self.name, self.device, ("spikes", "signed"))
+        refuse_counts(neuron, self.name)
+        first = synapses[0]
+        if first.weight.dim() == 2:
+            carried = carried_from(before, (first.spikes.shape[1], len(first.weight)))
+            return events.linear_forward(first.spikes, first.weight, neuron, False, carried)[0], carried
+        inputs = [events.to_events(one.spikes, one.weight, one.stride, one.kind == "signed") for one in synapses]
+        last = None if before is None else before.permute(0, 2, 3, 1)
+        carried = carried_from(last, (first.spikes.shape[1], *inputs[0].places, len(first.weight)))
+        weights = [one.weight for one in synapses]
+        spikes, _ = events.forward(inputs, weights, first.spikes, neuron, 1, False, carried)
+        return spikes, carried.permute(0, 3, 1, 2)
+
     def pools(self, neuron: LIF, threshold: float, delay: int) -> bool:
         """Where the pooling neurons have the same threshold and delay."""
         return (neuron.threshold, neuron.delay) == (threshold, delay)
@@ -56,6 +71,13 @@ class EventEngine(LeanEngine):
     def arrange(self, weight: Tensor) -> Tensor:
         """Inputs run slowest in memory: an event reads the weights of one input."""
         return weight.T.contiguous().T
+
+
+def _suit(synapses: Sequence[Synapse]) -> bool:
+    """Whether the compiled kernels can take all of them in one call."""
+    linear = any(one.weight.dim() == 2 for one in synapses)
+    few = len(synapses) <= (1 if linear else MOST_INPUTS)
+    return few and all(one.kind != "analog" and events.suit(one.spikes, one.weight, one.kind == "signed") for one in synapses)
 
 
 class _EventConvolutions(torch.autograd.Function):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.engine import synapses as dense
 from pipeline.engine.contract import Synapse
+from pipeline.neuron.carried.scan import lif_from
 from pipeline.neuron.lif import LIF
 
 
@@ -30,6 +31,12 @@ class LeanEngine:
         setup = [synapse.stride for synapse in synapses], [synapse.kind == "signed" for synapse in synapses]
         fired = _LeanSynapses.apply((*setup, neuron, self.scans, recording(flat)), *flat)
         return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
+
+    def spikes_from(self, synapses: Sequence[Synapse], neuron: LIF, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Engine.spikes_from`."""
+        dense.check(synapses, self.name, self.device, ("spikes", "signed"))
+        dense.refuse_counts(neuron, self.name)
+        return lif_from(self.currents(synapses), neuron, before)
 
     def currents(self, synapses: Sequence[Synapse]) -> Tensor:
         """See `Engine.currents`."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pipeline.engine.contract import Synapse
 from pipeline.engine.synapses import check, currents, normalised
+from pipeline.neuron.carried.scan import lif_from
 from pipeline.neuron.integer import integer_lif
 from pipeline.neuron.lif import LIF, lif
 from pipeline.neuron.pool import pool_and_fire
@@ -28,6 +29,11 @@ class ReferenceEngine:
         check(synapses, self.name, self.device, ("spikes", "signed", "analog"))
         fired = self.fire(self.currents(synapses), neuron)
         return fired if pool == 1 else self.pool(fired, pool, neuron.threshold, neuron.delay)
+
+    def spikes_from(self, synapses: Sequence[Synapse], neuron: LIF, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Engine.spikes_from`."""
+        check(synapses, self.name, self.device, ("spikes", "signed", "analog"))
+        return lif_from(self.currents(synapses), neuron, before)
 
     def currents(self, synapses: Sequence[Synapse]) -> Tensor:
         """See `Engine.currents`."""

@@ -42,8 +42,8 @@ class SpikingConv(nn.Module):
     def forward(self, inputs: Sequence[Tensor], pool: int = 1) -> Tensor:
         """Spikes `[T, B, C', H', W']` of input spikes `[T, B, C, H, W]`, one per input of the plan; with `pool` above 1, those
         of the pooling neurons after this layer, where the engine `pools`."""
-        if self.norm is None and not self._analog:
-            return self.engine.spikes(self._synapses(inputs), self.neuron, pool)
+        if self.at_once:
+            return self.engine.spikes(self.synapses(inputs), self.neuron, pool)
         current = self.current(inputs)
         if self.norm is None:
             return self.engine.fire(current, self.neuron)
@@ -51,14 +51,15 @@ class SpikingConv(nn.Module):
 
     def current(self, inputs: Sequence[Tensor]) -> Tensor:
         """The summed input current `[T, B, C', H', W']` of the neurons."""
-        return self.engine.currents(self._synapses(inputs))
+        return self.engine.currents(self.synapses(inputs))
 
     @property
-    def _analog(self) -> bool:
-        """Whether an input is not made of spikes, so that its currents are dense operations."""
-        return any(one.kind == "analog" for one in self.plan.inputs)
+    def at_once(self) -> bool:
+        """Whether the engine computes synapses and neurons as one function: spikes come in, and nothing is normalised."""
+        return self.norm is None and all(one.kind != "analog" for one in self.plan.inputs)
 
-    def _synapses(self, inputs: Sequence[Tensor]) -> list[Synapse]:
+    def synapses(self, inputs: Sequence[Tensor]) -> list[Synapse]:
+        """Each input with its weight."""
         return [
             Synapse(spikes, self.get_parameter(one.weight), one.stride, one.kind)
             for spikes, one in zip(inputs, self.plan.inputs, strict=True)
@@ -66,7 +67,7 @@ class SpikingConv(nn.Module):
 
     def pools(self, pool: "SpikingPool") -> bool:
         """Whether `forward` can compute the pooling neurons after this layer as well."""
-        return self.norm is None and not self._analog and self.engine.pools(self.neuron, pool.neuron.threshold, pool.neuron.delay)
+        return self.at_once and self.engine.pools(self.neuron, pool.neuron.threshold, pool.neuron.delay)
 
 
 class SpikingMaxPool(nn.Module):
@@ -112,6 +113,14 @@ class SpikingLinear(nn.Module):
         much higher: spikes stay ones, and no weight is copied.
         """
         neuron = replace(self.neuron, threshold=self.neuron.threshold * kept, damping=self.neuron.damping / kept)
-        if self.plan.main.kind == "analog":
-            return self.engine.fire(self.engine.currents([Synapse(spikes, self.weight)]), neuron)
-        return self.engine.spikes([Synapse(spikes, self.weight)], neuron)
+        synapses = self.synapses([spikes])
+        return self.engine.spikes(synapses, neuron) if self.at_once else self.engine.fire(self.engine.currents(synapses), neuron)
+
+    @property
+    def at_once(self) -> bool:
+        """As in `SpikingConv`."""
+        return self.plan.main.kind != "analog"
+
+    def synapses(self, inputs: Sequence[Tensor]) -> list[Synapse]:
+        """The one input with its weight."""
+        return [Synapse(inputs[0], self.weight)]

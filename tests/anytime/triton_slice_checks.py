@@ -6,17 +6,17 @@ import torch
 from networks import build_block
 from triton_tools import DEVICE, DTYPES, channels_last, need_gpu_or_interpreter
 
-from pipeline.anytime.carried.scan import lif_slice_in_torch
 from pipeline.anytime.policies import replay_path, run_nodes
 from pipeline.anytime.runner import Policy, TimeRunner
 from pipeline.inference.networks import ExitBlock
+from pipeline.neuron.carried.scan import lif_slice_in_torch
 from pipeline.neuron.lif import LIF
 from pipeline.partition.exit_rule import BlockVote
 from pipeline.training.device import open_compute
 
 need_gpu_or_interpreter()
 
-from pipeline.anytime.carried import slice_kernels  # noqa: E402
+from pipeline.neuron.carried import slice_kernels  # noqa: E402
 
 STEPS, CLASSES, IMAGES = [2, 3, 5], 5, 11
 PATHS = {

@@ -73,6 +73,28 @@ def test_an_image_gives_the_same_alone(kind):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize("kind", [*SHAPES, "two convolutions"])
+def test_steps_that_go_on_from_potentials_are_those_of_one_run(kind, delay, dtype):
+    neuron, engine = LIF(0.9, 1.0, 0.3, delay), choose_engine("events", "cpu", "bf16" if dtype == torch.bfloat16 else "32")
+    shapes = [(SHAPES["convolution"][0], (24, 20, 3, 3)), ((8, 9, 9), (24, 8, 3, 3))] if kind not in SHAPES else [SHAPES[kind]]
+    if kind in SHAPES:
+        given = [Synapse(spikes_for(kind).to(dtype), weight(*shapes[0][1]), 1, "signed" if kind == "signed" else "spikes")]
+    else:
+        given = [Synapse(drawn(*x, seed=n).to(dtype), weight(*w, seed=9 + n), 2) for n, (x, w) in enumerate(shapes)]
+    whole, parts, potential = engine.spikes(given, neuron), [], None
+    for start, stop in ((0, 3), (3, 4), (4, T)):
+        before = None if potential is None else potential.clone()
+        spikes, after = engine.spikes_from([one._replace(spikes=one.spikes[start:stop]) for one in given], neuron, potential)
+        assert potential is None or torch.equal(potential, before)
+        parts, potential = [*parts, spikes], after
+    assert 0 < whole.count_nonzero() < whole.numel()
+    assert torch.equal(torch.cat(parts), whole)
+    rest = choose_engine("lean", "cpu").spikes_from([one._replace(spikes=one.spikes.float()) for one in given], neuron, None)[1]
+    torch.testing.assert_close(potential, rest, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_trunk_with_its_pooling_neurons_apart_gives_the_same(dtype, make_params):
     layers = [{"kind": "conv", "channels": 20}, {"kind": "pool", "size": 2}, {"kind": "residual", "channels": 24},
               {"kind": "pool", "size": 4}]  # fmt: skip

@@ -16,8 +16,8 @@ if INTERPRETED:
 from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
-from pipeline.anytime.carried import slice_kernels  # noqa: E402
 from pipeline.encoding import philox_kernels  # noqa: E402
+from pipeline.neuron.carried import slice_kernels  # noqa: E402
 from pipeline.neuron.triton import bit_kernels, kernels, pool_kernels, scans  # noqa: E402
 
 TARGETS = {f"sm_{capability}": GPUTarget("cuda", capability, 32) for capability in (75, 80, 90, 120)}

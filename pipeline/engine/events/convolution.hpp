@@ -110,6 +110,17 @@ void step_band(const Neurons& n, const Channels& c, const Grid& grid, int64_t t,
     });
 }
 
+// A band of rows of one image from `top` on: its potentials from those carried, or back to them.
+template <bool BACK>
+void carry_band(const Neurons& n, const Channels& c, int64_t image, int64_t top, Vectors& potentials) {
+    float* carried = n.potential(image, top, c.first);
+    for (vec& potential : potentials) {
+        if (BACK) write(potential, carried, c.lanes);
+        else potential = read(carried, c.lanes);
+        carried += n.channels;
+    }
+}
+
 // Vectors [from, to) of one image's channels; weights: by vector, then by input.
 template <typename X, typename K>
 void forward_image(const Neurons n, const std::vector<Input>& inputs, const std::vector<std::vector<Floats>>& weights, int64_t image,
@@ -123,6 +134,7 @@ void forward_image(const Neurons n, const std::vector<Input>& inputs, const std:
     for (int64_t top = 0; top < n.height; top += rows) {
         for (Vectors& vectors : potentials) vectors.assign(rows * n.width, vec{});
         for (Vectors& vectors : pooled) vectors.assign(rows / n.pool * (n.width / n.pool), vec{});
+        for (int64_t v = from; n.carried && v < to; ++v) carry_band<false>(n, channels_of(n, v), image, top, potentials[v - from]);
         for (int64_t t = 0; t < n.steps; ++t) {
             sources.collect(t * n.images + image);
             for (int64_t v = from; v < to; ++v) {
@@ -131,6 +143,7 @@ void forward_image(const Neurons n, const std::vector<Input>& inputs, const std:
                           counts.data(), spikes, kept);
             }
         }
+        for (int64_t v = from; n.carried && v < to; ++v) carry_band<true>(n, channels_of(n, v), image, top, potentials[v - from]);
     }
 }
 

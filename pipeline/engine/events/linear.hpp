@@ -66,7 +66,8 @@ void linear_forward(const Neurons& n, const Matrix& m, int64_t from, int64_t to,
     const Constants constants(n);
     const int64_t across = kept_of<K>(n.channels);
     for (int64_t image = from; image < to; ++image) {
-        std::fill(potentials.begin(), potentials.end(), vec{});
+        float* carried = n.carried ? n.potential(image, 0, first) : nullptr;
+        for (int k = 0; k < NV; ++k) potentials[k] = carried ? load<vec>(carried + k * LANES) : vec{};
         for (int64_t t = 0; t < n.steps; ++t)
             for (int k = 0; k < NV; ++k) {
                 const int64_t row = t * n.images + image, channel = first + k * LANES;
@@ -74,6 +75,7 @@ void linear_forward(const Neurons& n, const Matrix& m, int64_t from, int64_t to,
                 K* keep_to = kept ? kept + row * across + kept_of<K>(channel) : nullptr;
                 fire(step(constants, n.delay, potentials[k], current, LANES, keep_to), spikes + row * n.channels + channel, LANES);
             }
+        for (int k = 0; carried && k < NV; ++k) store(potentials[k], carried + k * LANES, LANES);
     }
 }
 

@@ -113,7 +113,9 @@ struct Neurons {
     float leak, v, damping;
     int delay;
     int64_t pool;  // side of the squares that are averaged into integrate-and-fire neurons; 1 for none
+    float* carried;  // potentials [images, height, width, channels] to start from and to leave; null: 0 at the start; not with pool
     int64_t place(int64_t t, int64_t image, int64_t y) const { return ((t * images + image) * height + y) * width; }
+    float* potential(int64_t image, int64_t y, int64_t channel) const { return carried + place(0, image, y) * channels + channel; }
     int64_t pooled(int64_t t, int64_t image, int64_t y) const {
         return ((t * images + image) * (height / pool) + y / pool) * (width / pool);
     }

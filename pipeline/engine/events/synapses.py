@@ -22,9 +22,9 @@ MOST_NUMBERED = 2**16
 MOST_SIGNED = 32  # channels: a place's bits are one word of 64
 SOURCE = Path(__file__).with_name("kernels.cpp")
 SIGNATURES: dict[str, list[Any]] = {
-    "event_forward": [POINTER] * 7 + [REAL, REAL, POINTER, POINTER],
+    "event_forward": [POINTER] * 7 + [REAL, REAL, POINTER, POINTER, POINTER],
     "event_backward": [POINTER] * 7 + [REAL, REAL, REAL, POINTER, POINTER, POINTER],
-    "event_linear_forward": [POINTER, POINTER, COUNT, POINTER, REAL, REAL, POINTER, POINTER],
+    "event_linear_forward": [POINTER, POINTER, COUNT, POINTER, REAL, REAL, POINTER, POINTER, POINTER],
     "event_linear_backward": [POINTER, POINTER, COUNT, POINTER, REAL, REAL, REAL, POINTER, POINTER, POINTER],
     "event_bits": [POINTER, POINTER, COUNT, COUNT, ctypes.c_int],
 }
@@ -47,6 +47,12 @@ class Events(NamedTuple):
         """Height, width, events' channels, kernel and stride, as the kernels take them."""
         channels, height, width = self.shape
         return (ctypes.c_int64 * 5)(height, width, channels * (1 + self.signed), self.size, self.stride)
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Height and width of the outputs."""
+        height, width = (-(-side // self.stride) for side in self.shape[1:])
+        return height, width
 
     def rows(self, weight: Tensor) -> Tensor:
         """A convolution's weight `[C', C, k, k]` as the kernels take it: rows `[k, k, C, C']` (columns of the
@@ -98,20 +104,21 @@ def to_events(spikes: Tensor, weight: Tensor, stride: int, signed: bool) -> Even
 
 
 def forward(
-    inputs: list[Events], weights: list[Tensor], like: Tensor, neuron: LIF, pool: int, keep: bool
+    inputs: list[Events], weights: list[Tensor], like: Tensor, neuron: LIF, pool: int, keep: bool, carried: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """Spikes `[T, B, C', H', W']` of LIF neurons that receive all inputs, and what backward needs of their potentials.
 
     `like` gives T, B and the dtype. `weights` are float32 `[C', C, k, k]`, one per input. With `pool` above 1 the spikes are
-    those of integrate-and-fire neurons that average squares of that side.
+    those of integrate-and-fire neurons that average squares of that side. `carried`, float32 `[B, H', W', C']`, are potentials to
+    start from; it is brought up to date, and goes with no pooling.
     """
-    channels, height, width = weights[0].shape[0], *(-(-side // inputs[0].stride) for side in inputs[0].shape[1:])
+    channels, (height, width) = len(weights[0]), inputs[0].places
     last = like.new_empty((*like.shape[:2], height // pool, width // pool, channels))
     shape = (*like.shape[:2], height, width, channels)
     kept = empty_kept(last, shape) if keep else None
     rows = [events.rows(weight) for events, weight in zip(inputs, weights, strict=True)]
     _call("event_forward", last.dtype, *_arguments(inputs, rows), _neurons(shape, neuron, pool), neuron.leak, neuron.threshold,
-          last, kept)  # fmt: skip
+          last, kept, carried)  # fmt: skip
     return last.permute(0, 1, 4, 2, 3), kept
 
 
@@ -130,10 +137,13 @@ def backward(
     return None if grad_current is None else grad_current.permute(0, 1, 4, 2, 3), grad_weights
 
 
-def linear_forward(spikes: Tensor, weight: Tensor, neuron: LIF, keep: bool) -> tuple[Tensor, Tensor | None, Tensor]:
+def linear_forward(
+    spikes: Tensor, weight: Tensor, neuron: LIF, keep: bool, carried: Tensor | None = None
+) -> tuple[Tensor, Tensor | None, Tensor]:
     """Spikes `[T, B, M]`, what backward needs of the potentials, and the input's bits, of spikes `[T, B, N]` in {0, 1}.
 
-    `weight` is float32 `[M, N]`, M a multiple of 16; it is read without a copy where inputs run slowest in memory.
+    `weight` is float32 `[M, N]`, M a multiple of 16; it is read without a copy where inputs run slowest in memory. `carried` is
+    `[B, M]`, else as in `forward`.
     """
     spikes = spikes.contiguous()
     time, batch, count = spikes.shape
@@ -141,18 +151,8 @@ def linear_forward(spikes: Tensor, weight: Tensor, neuron: LIF, keep: bool) -> t
     out = spikes.new_empty((time, batch, len(weight)))
     kept = empty_kept(out, out.shape) if keep else None
     rows = weight.detach().float().T.contiguous()
-    _call(
-        "event_linear_forward",
-        out.dtype,
-        bits,
-        rows,
-        count,
-        _neurons(out.shape, neuron),
-        neuron.leak,
-        neuron.threshold,
-        out,
-        kept,
-    )
+    _call("event_linear_forward", out.dtype, bits, rows, count, _neurons(out.shape, neuron), neuron.leak, neuron.threshold, out,
+          kept, carried)  # fmt: skip
     return out, kept, bits
 
 

@@ -29,12 +29,26 @@ def load_slices() -> ctypes.CDLL | None:
         return None
 
 
+def lif_from(current: Tensor, neuron: LIF, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Spikes `[t, B, ...]` of `current` `[t, B, ...]` into neurons of potentials float32 `[B, ...]`, 0 where there are none, and
+    their potentials afterwards."""
+    after = torch.zeros_like(current[0], dtype=torch.float32)  # in the memory layout of the currents
+    if before is not None:
+        after.copy_(before)
+    return lif_slice(current, neuron, after), after
+
+
+def carried_from(before: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    """Potentials float32, contiguous, that a kernel may bring up to date: a copy, or zeros where there are none."""
+    return torch.zeros(shape) if before is None else before.clone(memory_format=torch.contiguous_format)
+
+
 def lif_slice(current: Tensor, neuron: LIF, potential: Tensor) -> Tensor:
     """Spikes `[t, B, ...]` (counts, of neurons of several levels) of `current` `[t, B, ...]`, and `potential` float32 `[B, ...]`,
     laid out in memory as a step of `current` is, brought up to date in place."""
     suited = neuron.levels == 1 and current.dtype in SUFFIX and _dense(current) and potential.stride() == current[0].stride()
     if suited and _has_triton(current.device.type):
-        from pipeline.anytime.carried.slice_kernels import lif_slice_in_triton
+        from pipeline.neuron.carried.slice_kernels import lif_slice_in_triton
 
         return lif_slice_in_triton(current, neuron, potential)
     library = load_slices() if suited and current.device.type == "cpu" else None

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "../../neuron/fused/numbers.hpp"
+#include "../fused/numbers.hpp"
 
 namespace {
 
