@@ -2,20 +2,20 @@
 
 Whole spike trains need no state between steps: engines keep it in registers. Here it is carried in tensors, one per layer, so
 that an image can stop after any step, wait, and go on. Where spikes go straight through synapses into neurons, the engine does
-both, from the potentials carried (`spikes_from`). Elsewhere (normalisation, analog inputs, pooling) currents are float32 on CPUs.
-The engine of integer neurons rounds them, so that spikes may differ a little.
+both, from the potentials carried (`spikes_from`). Elsewhere (normalisation, analog inputs, pooling) it gives the currents.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pipeline.engine.synapses import currents, normalised
+from pipeline.engine.synapses import normalised
 from pipeline.network.block import Block, features
 from pipeline.network.layers import SpikingConv, SpikingLinear, SpikingMaxPool, SpikingPool
 from pipeline.network.plan import LayerPlan
 from pipeline.network.walk import Bundle
 from pipeline.neuron.carried.scan import lif_from
-from pipeline.neuron.lif import LIF
 from pipeline.neuron.pool import average
 from pipeline.neuron.readout import leaky_sum
 
@@ -60,28 +60,19 @@ def summarised(block: Block, carry: Carry) -> tuple[Tensor, Tensor | None]:
 def _layer(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
     """The layer's output, in the dtype of its inputs."""
     # no isinstance: a subclass may have neurons of its own
-    if (type(layer) is SpikingConv or type(layer) is SpikingLinear) and layer.at_once:
-        spikes, carry[name] = layer.engine.spikes_from(layer.synapses(inputs), layer.neuron, carry.get(name))
-        return spikes
-    device, dtype = inputs[0].device.type, inputs[0].dtype
-    if device != "cpu" or dtype == torch.float32:
-        return _computed(layer, inputs, carry, name)
-    with torch.autocast(device, enabled=False):
-        return _computed(layer, [one.float() for one in inputs], carry, name).to(dtype)
-
-
-def _computed(layer: torch.nn.Module, inputs: list[Tensor], carry: Carry, name: str) -> Tensor:
     if type(layer) is SpikingMaxPool:
         pooled: Tensor = layer(inputs)
         return pooled
     if type(layer) is SpikingPool:
-        current, given = average(inputs[0], layer.plan.main.stride), layer.neuron
-        neuron = LIF(1.0, given.threshold, given.damping, given.delay)
-    elif type(layer) is SpikingLinear:
-        current, neuron = currents(layer.synapses(inputs)), layer.neuron
-    elif type(layer) is SpikingConv:
-        current, neuron = layer.current(inputs), layer.neuron
-        current = current if layer.norm is None else normalised(current, layer.norm)
+        current, neuron = average(inputs[0].float(), layer.plan.main.stride), replace(layer.neuron, leak=1.0)
+    elif type(layer) is SpikingConv or type(layer) is SpikingLinear:
+        synapses, neuron = layer.synapses(inputs), layer.neuron
+        if layer.at_once:
+            spikes, carry[name] = layer.engine.spikes_from(synapses, neuron, carry.get(name))
+            return spikes
+        current = layer.engine.currents(synapses)
+        if type(layer) is SpikingConv and layer.norm is not None:  # counts of spikes come of currents that are not rounded
+            current = normalised(current.float() if neuron.levels > 1 else current, layer.norm)
     else:
         raise TypeError(
             f"layer {name}: {type(layer).__name__} cannot stop between steps; run it over all steps, or add it to "

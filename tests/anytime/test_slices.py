@@ -50,7 +50,8 @@ def test_of_the_papers_layers(ends, delay, hidden, make_params):
 
 @pytest.mark.parametrize("ends", STEPS)
 @pytest.mark.parametrize("levels", [1, 4])
-def test_of_the_modern_layers(ends, levels):
+@pytest.mark.parametrize(("kernel", "precision"), [("reference", "32"), ("auto", "32"), ("auto", "bf16")])
+def test_of_the_modern_layers(ends, levels, kernel, precision):
     layers = [{"kind": "conv", "channels": 4}, {"kind": "max_pool", "size": 2}]
     b1 = {
         "prev": "b0", "layers": layers, "head": [{"kind": "conv", "channels": 6, "stride": 2}], "readout_pool": 2, "hidden": 7,
@@ -58,10 +59,11 @@ def test_of_the_modern_layers(ends, levels):
     }  # fmt: skip
     neuron = NeuronParams(leak=0.9, threshold=1.0, damping=0.3, delay=0, levels=levels)
     design = Design({"b1": BlockParams.model_validate(b1)}, neuron, NetworkParams(shortcuts=False, init_gain=1.0, norm="batch"))
-    engine = choose_engine("reference", "cpu")
+    engine = choose_engine(kernel, "cpu", precision, levels)
     block = build.build_block(design, ["b1"], (3, 16, 16), 5, False, "b1", engine, kind="analog")
-    image = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    agrees(block, image.expand(12, *image.shape), ends)
+    image = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)).to(engine.dtype)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        agrees(block, image.expand(12, *image.shape), ends)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
