@@ -8,7 +8,7 @@ from pipeline.analysis.table import write_table
 from pipeline.base.folders import Folders
 from pipeline.base.machine import require_committed
 from pipeline.config import load_params
-from pipeline.reporting.claims.facts import load_facts
+from pipeline.reporting.claims.facts import load_facts, same_experiment
 from pipeline.reporting.claims.table import findings
 from pipeline.reporting.figures.all import draw_figures
 from pipeline.reporting.ledger.publish import publish
@@ -39,7 +39,9 @@ def main(folders: Folders, notes: list[str], untimed: bool) -> None:
 
     tested = {name: finding for name, finding in findings(facts).items() if finding.scale}
     entry = replace(facts.own, findings=tested, notes=notes)
-    print(f"published: {publish(facts.results, entry, commit, draw)}; commit it")
+    earlier = [one for one in facts.published if one.name == entry.name]
+    same = all(same_experiment(one, entry.parameters, facts.results.manifest) for one in earlier)
+    print(f"published: {publish(facts.results, entry, commit, draw, same)}; commit it")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Runs the experiment in force once per seed as a DVC experiment in a workspace of
 writes every number of reports/summary.json for each seed, with mean and sample standard deviation, to
 reports/published/<experiment>/seeds.csv and seeds.md, with the bands that follow from them for `expectations`: where 99.7 %
 of further runs fall if runs are normally distributed (a prediction interval, by Student's t: three standard deviations for
-many runs, more for few, whose mean and deviation are themselves uncertain). What has run already comes from DVC's cache.
+many runs, more for few, whose mean and deviation are themselves uncertain). A number that one run has alone, for want of a
+baseline in the others, has no deviation and no band. What has run already comes from DVC's cache.
 
 The same seed on another processor rounds differently and so is another training. `python -m studies.seeds --add NAME`
 adds the run in force, made on the machine called NAME, to the runs that are in seeds.csv. `--runs FOLDER ...` takes finished
@@ -59,7 +60,7 @@ def main() -> None:
         summaries = [json.loads(show(ref, str(SUMMARY))) for ref in run_experiments(names, arguments.jobs).values()]
         columns = [f"seed {seed}" for seed in arguments.seeds]
         runs = pd.DataFrame({name: flatten(summary) for name, summary in zip(columns, summaries, strict=True)})
-    runs = runs[[not name.startswith(TIMED) for name in runs.index]].astype(float).dropna(thresh=2)
+    runs = runs[[not name.startswith(TIMED) for name in runs.index]].astype(float).dropna(how="all")
     table = runs.assign(mean=runs.mean(axis=1), std=runs.std(axis=1, ddof=1))
     table.to_csv(folder / "seeds.csv", index_label="metric", float_format="%.6g", lineterminator="\n")
     heading = f"# {params.experiment} over {len(runs.columns)} runs\n\nMade by `python -m studies.seeds`.\n\n"

@@ -74,7 +74,7 @@ def headline(ledger: Sequence[Entry]) -> Table:
     """The paper's headline numbers beside those of every published experiment: the table that README quotes."""
     rows = [["paper, ResNet-9", *(_stated(names, form) for _, names, form, _, _ in HEADLINE), "1"]]
     for entry in ledger:
-        numbers = (_over_seeds(entry, path) or _span(look_up(entry.summary, path), form, x) for *_, form, path, x in HEADLINE)
+        numbers = (_over_seeds(entry, path) or _span(_of_one_run(entry, path), form, x) for *_, form, path, x in HEADLINE)
         theta_conf = entry.parameters["inference"]["theta_conf"]
         rows.append([entry.name, *numbers, "per block" if isinstance(theta_conf, list) else f"{theta_conf:.12g}"])
     note = (
@@ -96,6 +96,12 @@ def _over_seeds(entry: Entry, path: str) -> str:
     """An accuracy over the seeds of a published experiment, "90.1±0.2 %"; nothing for other numbers and for one run."""
     spread = entry.spreads.get(path) if path.startswith("accuracy.") else None
     return f"{100 * spread.mean:.1f}±{100 * spread.std:.1f} %" if spread else ""
+
+
+def _of_one_run(entry: Entry, path: str) -> Any:
+    """A number of the run, or of the one seed that has it."""
+    own = look_up(entry.summary, path)
+    return entry.once.get(path) if own is None else own
 
 
 def _span(value: Any, form: str, times: int) -> str:

@@ -186,6 +186,14 @@ def test_an_accuracy_over_seeds_has_its_deviation() -> None:
     assert "standard deviation over seeds" in table.notes[0]
 
 
+def test_a_result_that_one_other_seed_has_alone_stands_without_a_deviation() -> None:
+    of = entry("cifar", "")
+    summary = of.summary | {"accuracy": of.summary["accuracy"] | {"end_to_end": None}}
+    table = headline([replace(of, summary=summary, once={"accuracy.end_to_end": 0.5, "accuracy.bloctrain": 0.1})])
+    row = dict(zip(table.columns, table.rows[1], strict=True))
+    assert (row["BlocTrain"], row["end to end"]) == ("64.0 %", "50.0 %")
+
+
 def test_readme_quotes_the_ledger() -> None:
     """Each number of the table in README is the committed one, whatever machine this is."""
     lines = markdown(headline(load_ledger(PUBLISHED))).splitlines()

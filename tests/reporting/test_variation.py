@@ -16,11 +16,7 @@ from pipeline.reporting.claims.experiments import FREE
 from pipeline.reporting.claims.facts import Facts, load_facts, pooled
 from pipeline.reporting.claims.table import COLUMNS, claims_table
 from pipeline.reporting.ledger.alike import same_parameters
-from pipeline.reporting.ledger.entry import (
-    Entry,
-    load_ledger,
-    load_spreads,
-)  # fmt: skip
+from pipeline.reporting.ledger.entry import Entry, load_entry, load_ledger, load_spreads
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "reports/published"
@@ -154,6 +150,13 @@ def test_spread_over_seeds(tmp_path: Path) -> None:
 def test_a_seed_without_a_block_is_left_out_of_the_blocks_spread(tmp_path: Path) -> None:
     (tmp_path / "seeds.csv").write_text("metric,seed 0,seed 1,seed 2\naccuracy.by_depth.bloctrain.b3,0.9,,0.8\n")
     assert load_spreads(tmp_path)["accuracy.by_depth.bloctrain.b3"].seeds == 2
+
+
+def test_a_number_of_one_seed_has_no_spread(tmp_path: Path) -> None:
+    write_json(tmp_path / "entry.json", make_entry("tiny").to_json())
+    (tmp_path / "seeds.csv").write_text("metric,seed 0,seed 1,mean,std\naccuracy.end_to_end,,0.8,0.8,\n")
+    entry = load_entry(tmp_path)
+    assert entry.once == {"accuracy.end_to_end": 0.8} and entry.spreads == {}
 
 
 def test_a_difference_within_the_spread_of_seeds_is_none(digits: Facts) -> None:

@@ -53,7 +53,7 @@ class Finding:
 class Entry:
     """A finished experiment. `parameters` is the plain mapping that was recorded; `rows` are those of the table of this run, by
     MODEL_COLUMNS; `notes` say what is to be known of the numbers; `thresholds` is the study of its hardness threshold, or ();
-    `spreads` are the spreads of its numbers over seeds, by dotted path."""
+    `spreads` are the spreads of its numbers over seeds, by dotted path, `once` numbers that one of the seeds has alone."""
 
     name: str
     scale: Scale
@@ -66,6 +66,7 @@ class Entry:
     notes: Sequence[str] = ()
     thresholds: Sequence[Row] = ()
     spreads: Mapping[str, Spread] = field(default_factory=dict)
+    once: Mapping[str, float] = field(default_factory=dict)
 
     def sweep(self, split: str = "test") -> list[Row]:
         """BlocTrain's trade-off rows of one split, from the lowest confidence threshold up."""
@@ -75,7 +76,7 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """The content of entry.json."""
         content = {"schema": SCHEMA} | asdict(self)
-        del content["thresholds"], content["spreads"]  # studies of their own, in files of their own
+        del content["thresholds"], content["spreads"], content["once"]  # studies of their own, in files of their own
         content["findings"] = {name: asdict(finding) | {"decided": finding.decided} for name, finding in self.findings.items()}
         return content
 
@@ -113,7 +114,8 @@ def load_entry(folder: Path) -> Entry:
     except (KeyError, TypeError, AttributeError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
     studied = read_table(study) if study.exists() and relative else ()
-    return replace(entry, thresholds=studied, spreads=load_spreads(folder))
+    once = {metric: values[0] for metric, values in _over_seeds(folder).items() if len(values) == 1}
+    return replace(entry, thresholds=studied, spreads=load_spreads(folder), once=once)
 
 
 def load_ledger(folder: Path) -> list[Entry]:
@@ -126,12 +128,16 @@ def load_spreads(folder: Path) -> dict[str, Spread]:
 
     A seed that has no such number, for want of a block, is left out of it.
     """
+    seeds = _over_seeds(folder)
+    return {metric: Spread(float(np.mean(v)), float(np.std(v, ddof=1)), len(v)) for metric, v in seeds.items() if len(v) > 1}
+
+
+def _over_seeds(folder: Path) -> dict[str, list[float]]:
     path = folder / SEEDS
-    seeds = {
+    return {
         row["metric"]: [value for name, value in row.items() if name.startswith("seed ") and value is not None]
         for row in (read_table(path) if path.exists() else [])
     }
-    return {metric: Spread(float(np.mean(v)), float(np.std(v, ddof=1)), len(v)) for metric, v in seeds.items() if len(v) > 1}
 
 
 def _known(kind: Any, content: dict[str, Any]) -> Any:

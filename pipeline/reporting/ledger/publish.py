@@ -18,8 +18,9 @@ LARGEST = 10_000_000
 """Bytes that the networks of an entry may have together."""
 
 
-def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], None]) -> Path:
+def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], None], same: bool = True) -> Path:
     """Write the folder of the run in force and return it. `draw` writes tables, figures and checks into the folder it is given.
+    What other commands wrote there is kept where the `same` experiment was published before.
 
     Raises:
         UserError: predictions do not give the accuracies of the summary. The entry that was there stays as it was.
@@ -41,9 +42,11 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
         write_arrays(folder / PREDICTIONS, arrays)
         shutil.copyfile(folders.params, folder / "params.yaml")
         print(copy_networks(folders, list(params.blocks), folder))
-        for path in target.glob("*"):  # what other commands wrote: seeds, thresholds, variants
-            if path.is_file() and not (folder / path.name).exists():
-                shutil.copyfile(path, folder / path.name)
+        others = [path for path in sorted(target.glob("*")) if path.is_file() and not (folder / path.name).exists()]
+        for path in others if same else ():
+            shutil.copyfile(path, folder / path.name)
+        if others and not same:
+            print(f"left out, for they are of other parameters or images: {', '.join(path.name for path in others)}")
     return target
 
 
