@@ -40,6 +40,7 @@ def main() -> None:
     print(table(own, runs, spreads), end="")
     if runs:
         print(f"\n~ chance may make this difference: test images, {variation(spreads, []).source}")
+        print("speed-up is measured: between machines, and beside other work, it differs by itself")
     else:
         print("\nno experiments on this commit; start one with: dvc exp run --temp -S partition.threshold.value=0.5")
 

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from tools.imports import ROOT
 
 
@@ -58,3 +60,26 @@ def test_clean_forgets_the_images_that_were_read_and_keeps_trained_networks(tmp_
 def test_stages_run_in_a_shell_that_exists_whatever_the_users_is(tmp_path):
     (tmp_path / "more.mk").write_text("include Makefile\nsay: ; @env | grep ^SHELL=\n")
     assert make(tmp_path, "-f", "more.mk", "say", SHELL="/usr/sbin/nologin") == ["SHELL=/bin/sh"]
+
+
+PIP = """#!/bin/sh
+echo "$@" >> ../../asked
+case "$*" in *download.pytorch.org*) echo unreachable >&2; exit $UNREACHABLE;; esac
+"""
+
+
+@pytest.mark.parametrize(("torch", "unreachable", "installs"), [("", "0", 1), ("cpu", "0", 2), ("cpu", "1", 2)])
+def test_torch_without_cuda_is_asked_for_alone_and_may_be_missing(torch, unreachable, installs, tmp_path):
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PIP.replace("../../asked", str(tmp_path / "asked")))
+    python.chmod(0o755)
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
+    lines = make(tmp_path, "setup", f"TORCH={torch}", f"PYTHON={sys.executable}", UNREACHABLE=unreachable)
+    asked = [line for line in (tmp_path / "asked").read_text().splitlines() if " install " in line]
+    assert len(asked) == installs and "-e .[dev]" in asked[-1] and "download" not in asked[-1]
+    assert any("taking the larger one" in line for line in lines) == (unreachable == "1")

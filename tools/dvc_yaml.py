@@ -27,12 +27,9 @@ HEADER = """\
 """
 PLOTS = [
     {"tradeoff": {
-        "title": "Accuracy against the confidence threshold",
-        "x": {"runs/accounting/tradeoff.csv": "theta_conf"}, "y": {"runs/accounting/tradeoff.csv": "accuracy"},
-    }},
-    {"efficiency": {
-        "title": "Compute efficiency against the confidence threshold",
-        "x": {"runs/accounting/tradeoff.csv": "theta_conf"}, "y": {"runs/accounting/tradeoff.csv": "compute_efficiency"},
+        "title": "BlocTrain on test images, over theta_conf",
+        "x_label": "times less compute than end to end", "x": {"runs/accounting/bloctrain_test.csv": "compute_efficiency"},
+        "y_label": "accuracy", "y": {"runs/accounting/bloctrain_test.csv": "accuracy"},
     }},
 ]  # fmt: skip
 

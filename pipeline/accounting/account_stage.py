@@ -184,4 +184,7 @@ def _tradeoff(folders: Folders, params: AccountingSections, cost: NetworkCost, p
     for row in table.to_dict("records"):
         mean = mean_cost(cost.exit_costs(str(row["method"])), [row[name] for name in shares])
         rows.append([*row.values(), whole.macs / mean.macs, mean.memory_bits / whole.memory_bits])
-    write_csv(path, (*table.columns, "compute_efficiency", "memory_overhead"), rows)
+    columns = [*table.columns, "compute_efficiency", "memory_overhead"]
+    write_csv(path, columns, rows)
+    drawn, of_test = ("theta_conf", "accuracy", "compute_efficiency"), [row for row in rows if row[:2] == ["bloctrain", "test"]]
+    write_csv(path.with_name("bloctrain_test.csv"), drawn, [[row[columns.index(name)] for name in drawn] for row in of_test])

@@ -36,7 +36,12 @@ class DataParams(Section):
     split: SplitParams
 
     @model_validator(mode="after")
-    def _folder_has_path(self) -> DataParams:
+    def _path_fits_the_source(self) -> DataParams:
         if self.source == "image_folder" and not self.path:
             raise ValueError("source image_folder needs data.path, a folder or a zip with train/<class>/ and test/<class>/")
+        if self.source == "digits" and self.path:
+            raise ValueError(
+                f"source digits has its own images, but data.path is {self.path}; for your own images write source: "
+                "image_folder, else path: null"
+            )
         return self

@@ -52,6 +52,7 @@ BAD = {
     "two spikes a step": ("encoding.max_rate_hz", 1001.0, "encoding.max_rate_hz = 1001.0"),
     "unknown source": ("data.source", "mnist", "data.source = 'mnist': .*'image_folder'"),
     "folder without path": ("data.source", "image_folder", "data: .*needs data.path"),
+    "path that digits do not read": ("data.path", "data/raw/own", "data: source digits has its own images, but data.path is"),
     "threshold 95.5 for 0.955": ("partition.threshold", absolute(95.5), "partition.threshold: .*95.5% is 0.955"),
     "threshold below 0": ("partition.threshold", absolute(-0.1), "partition.threshold: .*from 0 to 1, not -0.1"),
     "threshold 4 deviations": ("partition.threshold.value", 4.0, "partition.threshold: .*from -3 to 3, not 4.0"),

@@ -10,6 +10,7 @@ from pipeline.analysis.table import NAMES, Table, cell_text, heading
 from pipeline.base.files import missing, read_arrays, read_json
 from pipeline.base.folders import Folders
 from pipeline.base.machine import commit_or_modified, git_trouble, package_versions
+from pipeline.inference.sweep import FALL
 from pipeline.reporting.claims.facts import Facts
 from pipeline.reporting.figures.all import CAPTIONS
 from pipeline.reporting.health import health
@@ -48,7 +49,7 @@ def build_page(facts: Facts) -> str:
     environment.globals.update(vars(results) | vars(facts), sections=SECTIONS, colours=COLOURS, shown=SHOWN, tables=tables)
     return environment.get_template("report.html.j2").render(
         scale=facts.own.scale, hardness_threshold=hardness_threshold(facts), sentence=_sentence(facts), figures=_figures(folders),
-        health=health(results), health_figures=HEALTH_FIGURES, ledger_figures=LEDGER_FIGURES,
+        health=health(results), fall=FALL, health_figures=HEALTH_FIGURES, ledger_figures=LEDGER_FIGURES,
         apart=[*HEALTH_FIGURES, *LEDGER_FIGURES], versions=package_versions(), commit=commit_or_modified(folders.root),
         git_trouble=git_trouble(folders.root),
         tested=Table("claims", "Claims with a number of ours", tables["claims"].columns, claims[True]),
