@@ -63,7 +63,7 @@ def test_stages_run_in_a_shell_that_exists_whatever_the_users_is(tmp_path):
 
 
 PIP = """#!/bin/sh
-echo "$@" >> ../../asked
+echo "$@" >> ASKED
 case "$*" in *download.pytorch.org*) echo unreachable >&2; exit $UNREACHABLE;; esac
 """
 
@@ -72,7 +72,7 @@ case "$*" in *download.pytorch.org*) echo unreachable >&2; exit $UNREACHABLE;; e
 def test_torch_without_cuda_is_asked_for_alone_and_may_be_missing(torch, unreachable, installs, tmp_path):
     python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
-    python.write_text(PIP.replace("../../asked", str(tmp_path / "asked")))
+    python.write_text(PIP.replace("ASKED", str(tmp_path / "asked")))
     python.chmod(0o755)
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path / name)

@@ -79,7 +79,8 @@ def headline(ledger: Sequence[Entry]) -> Table:
         rows.append([entry.name, *numbers, "per block" if isinstance(theta_conf, list) else f"{theta_conf:.12g}"])
     note = (
         "Accuracies are those of the test images; with ± they are mean and standard deviation over seeds, and all else is of one "
-        "run. Ratios are over end to end at full depth: compute and memory of an inference, "
+        "run. An accuracy that the run lacks is that of the one seed that has it. "
+        "Ratios are over end to end at full depth: compute and memory of an inference, "
         "its measured speed-up, memory and time of a training. At what scale: table experiments; claim by claim: claims."
     )
     marked = [f"{entry.name}: {entry.scale.test_picked}." for entry in ledger if entry.scale.test_picked]
@@ -99,9 +100,9 @@ def _over_seeds(entry: Entry, path: str) -> str:
 
 
 def _of_one_run(entry: Entry, path: str) -> Any:
-    """A number of the run, or of the one seed that has it."""
+    """A number of the run; an accuracy that it lacks, of the one seed that has it."""
     own = look_up(entry.summary, path)
-    return entry.once.get(path) if own is None else own
+    return entry.once.get(path) if own is None and path.startswith("accuracy.") else own
 
 
 def _span(value: Any, form: str, times: int) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from networks import build_block
 
-from pipeline.anytime.slices import run_slice, summarised
+from pipeline.anytime.slices import READOUT, run_slice, run_whole, summarised
 from pipeline.engine.choose import choose_engine
 from pipeline.network import build
 from pipeline.network.build import Design
@@ -91,6 +91,16 @@ def test_in_bfloat16_spikes_are_those_of_the_event_driven_engine(make_params):
     assert 0 < found.count_nonzero() < found.numel()
     assert torch.equal(found, whole.spikes)
     torch.testing.assert_close(logits, whole.logits)
+
+
+def test_all_steps_at_once_give_the_same_and_carry_the_readout_alone(make_params):
+    block = build_block(make_params({"blocks.b1.layers": LAYERS}), ["b1"], 3, 5, True, "b1").eval()
+    bundle = block.trunk.bundle_of(torch.randint(-1, 2, (12, 3, 3, 8, 8), generator=torch.Generator().manual_seed(0)).float())
+    whole, sliced = {}, {}
+    with torch.no_grad():
+        assert torch.equal(run_whole(block, bundle, whole), run_slice(block, bundle, sliced))
+    assert set(whole) == {READOUT} < set(sliced)
+    torch.testing.assert_close(whole[READOUT], sliced[READOUT])
 
 
 class Own(SpikingConv):

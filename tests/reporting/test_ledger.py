@@ -262,6 +262,19 @@ def test_publishing_without_dvc_or_with_changes_is_one_line(tmp_path: Path, monk
     assert refusal(machine.require_committed, tmp_path).startswith("dvc: cannot be run")
 
 
+def test_studies_that_may_be_of_other_parameters_are_kept_and_named(digits: Facts, monkeypatch: Any, capsys: Any) -> None:
+    target = digits.results.folders.published / "fake"
+    target.mkdir(parents=True)
+    (target / "seeds.csv").write_text("metric")
+    monkeypatch.setattr(publish, "predictions", lambda *_: {"label": np.zeros(1)})
+    monkeypatch.setattr(publish, "check_predictions", lambda *_: [])
+    for same in (True, False):
+        publish.publish(digits.results, make_entry("fake"), "0" * 40, lambda folder: None, same)
+        assert ("seeds.csv" in capsys.readouterr().out) != same
+        assert (target / "seeds.csv").read_text() == "metric"
+    shutil.rmtree(target)
+
+
 def test_small_networks_are_published_under_the_names_of_a_run(digits: Facts, tmp_path: Path, monkeypatch: Any) -> None:
     folders, keys, target = digits.results.folders, ["b1", "b2", "b3"], tmp_path / "reports/published/fake"
     (folders.block("b2") / "hcd.safetensors").write_bytes(b"weights")

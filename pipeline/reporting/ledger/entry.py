@@ -133,6 +133,7 @@ def load_spreads(folder: Path) -> dict[str, Spread]:
 
 
 def _over_seeds(folder: Path) -> dict[str, list[float]]:
+    """The values of each number, by dotted path, of the seeds that have it."""
     path = folder / SEEDS
     return {
         row["metric"]: [value for name, value in row.items() if name.startswith("seed ") and value is not None]

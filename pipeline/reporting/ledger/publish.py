@@ -20,7 +20,7 @@ LARGEST = 10_000_000
 
 def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], None], same: bool = True) -> Path:
     """Write the folder of the run in force and return it. `draw` writes tables, figures and checks into the folder it is given.
-    What other commands wrote there is kept where the `same` experiment was published before.
+    What other commands wrote there is kept, and named where what was published before was not the `same` experiment.
 
     Raises:
         UserError: predictions do not give the accuracies of the summary. The entry that was there stays as it was.
@@ -43,10 +43,11 @@ def publish(results: Results, entry: Entry, commit: str, draw: Callable[[Path], 
         shutil.copyfile(folders.params, folder / "params.yaml")
         print(copy_networks(folders, list(params.blocks), folder))
         others = [path for path in sorted(target.glob("*")) if path.is_file() and not (folder / path.name).exists()]
-        for path in others if same else ():
+        for path in others:  # of other commands: seeds, thresholds, variants
             shutil.copyfile(path, folder / path.name)
         if others and not same:
-            print(f"left out, for they are of other parameters or images: {', '.join(path.name for path in others)}")
+            names = ", ".join(path.name for path in others)
+            print(f"parameters or images are not those published before; remove what is not of this run: {names}")
     return target
 
 
